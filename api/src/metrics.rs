@@ -1,0 +1,54 @@
+//! Every metric of the API, with its name and help text.
+
+use std::time::Duration;
+
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+const REQUESTS_TOTAL: (&str, &str) =
+    ("voc_api_requests_total", "Requests answered, by route and HTTP status");
+const REQUEST_SECONDS: (&str, &str) =
+    ("voc_api_request_seconds", "Time from the request's head to the response's head, in seconds, by route");
+
+/// The API's metrics. Labels are bounded: a route is one of the router's patterns or `unmatched`.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl Metrics {
+    /// Registers the metrics in a registry of their own.
+    ///
+    /// # Errors
+    /// A name is malformed or registered twice.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let requests =
+            IntCounterVec::new(Opts::new(REQUESTS_TOTAL.0, REQUESTS_TOTAL.1), &["route", "status"])?;
+        let seconds =
+            HistogramVec::new(HistogramOpts::new(REQUEST_SECONDS.0, REQUEST_SECONDS.1), &["route"])?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self { registry, requests, seconds })
+    }
+
+    /// Counts one answered request.
+    pub fn observe(&self, route: &str, status: u16, took: Duration) {
+        self.requests.with_label_values(&[route, &status.to_string()]).inc();
+        self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// The content type of [`Metrics::render`].
+    pub const CONTENT_TYPE: &'static str = prometheus::TEXT_FORMAT;
+
+    /// All metrics in Prometheus' text format.
+    ///
+    /// # Errors
+    /// A metric cannot be encoded.
+    pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,122 @@
+//! One file per resource with its SQL, over one client.
+//!
+//! Parameters are always bound on the server's side: `{name:Type}` in the text, `.param()` beside it.
+//! No value of a request ever becomes part of a statement.
+
+use std::time::Duration;
+
+use clickhouse::{Client, error::Error as ClientError};
+use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+
+use crate::config::ClickHouse;
+
+pub mod health;
+pub mod summary;
+
+/// How long ClickHouse may work on one query.
+const EXECUTION_LIMIT: Duration = Duration::from_secs(10);
+/// How long we wait for the answer: a little longer, so that the server's own error arrives first.
+const ANSWER_LIMIT: Duration = Duration::from_secs(12);
+/// A server on the same network answers a connection attempt in milliseconds.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+/// Less than the shortest keep-alive of a ClickHouse server (3 s), so that we never reuse a connection
+/// that it is about to close.
+const IDLE_LIMIT: Duration = Duration::from_secs(2);
+
+/// The ClickHouse client, cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    client: Client,
+}
+
+impl Database {
+    /// Prepares a client; nothing is connected before the first query.
+    pub fn new(config: &ClickHouse) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_LIMIT));
+        let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
+        let client = Client::with_http_client(http)
+            .with_url(config.url())
+            .with_user(&config.user)
+            .with_password(&config.password)
+            .with_database(&config.database)
+            .with_setting("max_execution_time", EXECUTION_LIMIT.as_secs().to_string());
+        Self { client }
+    }
+
+    /// Waits for a query's answer, but not for ever.
+    async fn within<T>(
+        limit: Duration,
+        answer: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Error> {
+        match tokio::time::timeout(limit, answer).await {
+            Ok(answer) => answer.map_err(Error::from),
+            Err(_) => Err(Error::TimedOut(limit)),
+        }
+    }
+}
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client or the server failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// No answer in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// A table is not there; the connector creates it at start.
+    #[error("table {0} does not exist")]
+    TableAbsent(&'static str),
+}
+
+impl Error {
+    /// The reason in plain words where waiting helps; none where the query or this program is at fault.
+    pub fn unavailable(&self) -> Option<&'static str> {
+        match self {
+            Self::TableAbsent(_) => Some(TABLES_ABSENT),
+            Self::TimedOut(_) | Self::Client(ClientError::TimedOut) => Some(TOO_SLOW),
+            Self::Client(ClientError::Network(_)) => Some("ClickHouse does not answer"),
+            Self::Client(ClientError::BadResponse(answer)) => match server_code(answer) {
+                None => Some("what answers in ClickHouse's place is not ClickHouse"), // a proxy, say
+                Some(60 | 81) => Some(TABLES_ABSENT), // unknown table, unknown database
+                Some(159 | 160 | 209) => Some(TOO_SLOW), // time limits, of the query and of the socket
+                Some(202 | 241 | 439) => Some("ClickHouse is overloaded"), // queries, memory, threads
+                Some(192 | 193 | 194 | 497 | 516) => Some("ClickHouse refuses the API's user"),
+                Some(_) => None,
+            },
+            Self::Client(_) => None,
+        }
+    }
+}
+
+const TABLES_ABSENT: &str = "the tables are not there yet; the connector creates them at start";
+const TOO_SLOW: &str = "ClickHouse does not answer in time";
+
+/// The number in `Code: 60. DB::Exception: …`, which begins every exception of the server.
+fn server_code(answer: &str) -> Option<u32> {
+    let digits = answer.split_once("Code: ")?.1;
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use clickhouse::error::Error as ClientError;
+
+    use super::Error;
+
+    fn unavailable(answer: &str) -> Option<&'static str> {
+        Error::from(ClientError::BadResponse(answer.to_owned())).unavailable()
+    }
+
+    #[test]
+    fn the_servers_code_decides_whether_waiting_helps() {
+        assert!(unavailable("Code: 60. DB::Exception: Unknown table voc_events").is_some());
+        assert!(unavailable("Code: 159. DB::Exception: Timeout exceeded").is_some());
+        assert!(unavailable("Code: 241").is_some());
+        assert!(unavailable("Code: 62. DB::Exception: Syntax error").is_none());
+        assert!(unavailable("502 Bad Gateway").is_some());
+    }
+}

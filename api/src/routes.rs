@@ -1,0 +1,5 @@
+//! One file per resource: parameters, response, handler.
+
+pub mod health;
+pub mod metrics;
+pub mod summary;

@@ -1,0 +1,20 @@
+//! `GET /metrics`: the API's own metrics, for Prometheus.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use crate::error::Error;
+use crate::metrics::Metrics;
+
+/// Renders the metrics in Prometheus' text format.
+///
+/// # Errors
+/// A 500 if a metric cannot be encoded.
+pub async fn text(State(metrics): State<Metrics>) -> Result<impl IntoResponse, Error> {
+    let text = metrics.render().map_err(|error| {
+        tracing::error!(%error, "metrics cannot be encoded");
+        Error::Internal
+    })?;
+    Ok(([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text))
+}

@@ -1,0 +1,44 @@
+//! `GET /metrics/summary?tenant_id=T&days=N`: how many events of each type a tenant had in the last N
+//! days, and their mean sentiment.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::params::{Days, Params, TenantId};
+use crate::query::{Database, summary};
+
+/// What to sum up.
+pub struct Request {
+    tenant_id: TenantId,
+    days: Days,
+}
+
+impl<S: Sync> FromRequestParts<S> for Request {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let params = Params::parse(parts.uri.query(), &[TenantId::NAME, Days::NAME])?;
+        Ok(Self { tenant_id: TenantId::required(&params)?, days: Days::optional(&params)? })
+    }
+}
+
+/// One row for each event type that occurs, in the order of the contract: type, number of events, mean
+/// sentiment or null where none has one.
+#[derive(Serialize)]
+pub struct Summary {
+    rows: Vec<(String, u64, Option<f64>)>,
+}
+
+/// Sums up; a tenant that is not known has no rows.
+///
+/// # Errors
+/// A 400 for a bad parameter, a 503 while ClickHouse does not answer.
+pub async fn get(State(database): State<Database>, request: Request) -> Result<Json<Summary>, Error> {
+    let rows = summary::fetch(&database, &request.tenant_id, &request.days).await?;
+    Ok(Json(Summary {
+        rows: rows.into_iter().map(|row| (row.event_type, row.events, row.sentiment)).collect(),
+    }))
+}

@@ -1,0 +1,74 @@
+//! The listening socket, from bind to drain.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::config::Api;
+
+/// How long requests in flight may take after a signal to stop: longer than any query.
+const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host}:{port} (api.host, and api.port or HTTP_PORT): {cause}")]
+    Bind {
+        /// Host as configured.
+        host: String,
+        /// Port as configured.
+        port: u16,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// The system refuses signals or sockets.
+    #[error("the server failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT, then lets requests in flight end.
+///
+/// # Errors
+/// The port is taken, or the system refuses what a server needs.
+pub async fn run(config: &Api, router: Router) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = bind(config).await?;
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "listening");
+
+    let (stopping, stop) = oneshot::channel::<()>();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async {
+        // An error means that the sender is gone, which also is a reason to stop.
+        let _ = stop.await;
+    });
+    let drain_limit = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        drop(stopping);
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        served = serving => served?,
+        () = drain_limit => tracing::warn!(seconds = DRAIN_LIMIT.as_secs(), "stopped with requests in flight"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(config: &Api) -> Result<TcpListener, Error> {
+    let bound = async {
+        let addresses: Vec<SocketAddr> =
+            tokio::net::lookup_host((config.host.as_str(), config.port)).await?.collect();
+        TcpListener::bind(addresses.as_slice()).await
+    };
+    bound.await.map_err(|cause| Error::Bind { host: config.host.clone(), port: config.port, cause })
+}

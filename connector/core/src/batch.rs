@@ -1,0 +1,200 @@
+//! Batches: a contiguous run of one partition's envelopes, written by one insert.
+//!
+//! A batch grows while there is more to read, up to its limits, because large inserts are what
+//! ClickHouse is fast at; and it is written soon when the source goes quiet, because a dashboard is
+//! waiting. All of it is pure: time comes in as an argument.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use uuid::Uuid;
+use voc_smartmodule::contract::EventType;
+use voc_smartmodule::envelope::{self, Envelope};
+use voc_smartmodule::params::Params;
+use voc_smartmodule::timestamp::{Micros, parse_rfc3339};
+use voc_smartmodule::transform::tenant_of;
+
+use crate::config::sections::Batch as Limits;
+
+/// A source that has sent nothing for this long has no backlog, and a batch above `min_rows` need not
+/// wait for more.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// What a row costs in memory besides its payload, roughly.
+const ROW_OVERHEAD: usize = 200;
+
+/// A partition as ClickHouse knows it: the stream with its generation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// `name#generation`.
+    pub stream: String,
+    /// Number of the partition.
+    pub partition: u32,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.stream, self.partition)
+    }
+}
+
+/// An accepted event on its way into `voc_events`.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Offset of its record.
+    pub offset: u64,
+    /// Unique for a tenant and time.
+    pub event_id: Uuid,
+    /// Whose event it is.
+    pub tenant_id: String,
+    /// Its own time.
+    pub timestamp: Micros,
+    /// What happened.
+    pub event_type: EventType,
+    /// Version of the contract.
+    pub schema_version: u16,
+    /// The score, `None` where the event has no text.
+    pub sentiment: Option<f64>,
+    /// The event as it was sent.
+    pub payload: Bytes,
+}
+
+/// A rejected record on its way into `voc_dead_letters`.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Offset of the record.
+    pub offset: u64,
+    /// Whose record it is, empty where that is not known.
+    pub tenant_id: String,
+    /// The stable code.
+    pub code: String,
+    /// The field at fault, empty where it is the record as a whole.
+    pub field: String,
+    /// For people.
+    pub message: String,
+    /// The record as it was sent.
+    pub original: Bytes,
+}
+
+/// A record whose envelope cannot be read: the SmartModule is not ours.
+#[derive(Debug, thiserror::Error)]
+#[error("offset {offset} of {origin}: {source}")]
+pub struct Error {
+    /// Where the record came from.
+    pub origin: Origin,
+    /// Its offset.
+    pub offset: u64,
+    /// What is wrong with the envelope.
+    pub source: envelope::Error,
+}
+
+/// When to write a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Due {
+    /// It is at a limit: nothing may be added.
+    Full,
+    /// At this time, if nothing comes before.
+    At(Instant),
+}
+
+/// A batch that is being filled.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where its records came from.
+    pub origin: Arc<Origin>,
+    /// Accepted events in the order of their offsets.
+    pub events: Vec<StoredEvent>,
+    /// Rejected records in the order of their offsets.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Offset of the first record, stored before or not.
+    pub first_offset: u64,
+    /// Where to go on when the batch is stored.
+    pub next_offset: u64,
+    /// The source's own note of that place.
+    pub bookmark: String,
+    bytes: usize,
+    opened_at: Instant,
+    last_arrival: Instant,
+}
+
+impl Batch {
+    /// An empty batch that begins at this offset.
+    #[must_use]
+    pub fn open(origin: Arc<Origin>, first_offset: u64, now: Instant) -> Self {
+        Self {
+            origin,
+            events: Vec::new(),
+            dead_letters: Vec::new(),
+            first_offset,
+            next_offset: first_offset,
+            bookmark: String::new(),
+            bytes: 0,
+            opened_at: now,
+            last_arrival: now,
+        }
+    }
+
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.events.len() + self.dead_letters.len()
+    }
+
+    /// Takes a record's envelope.
+    ///
+    /// # Errors
+    /// [`Error`] where the bytes are no envelope.
+    pub fn push(&mut self, offset: u64, envelope: &Bytes) -> Result<(), Error> {
+        let refused = |source| Error { origin: (*self.origin).clone(), offset, source };
+        self.bytes += envelope.len() + ROW_OVERHEAD;
+        match Envelope::read(envelope).map_err(refused)? {
+            Envelope::Accepted(accepted) => {
+                let event = accepted.event;
+                let unknown = |what: &str| refused(envelope::Error::new(what));
+                let timestamp = parse_rfc3339(event.timestamp).ok_or_else(|| unknown("its time is no time"))?;
+                let event_type =
+                    EventType::from_name(event.event_type).ok_or_else(|| unknown("its type is not known"))?;
+                self.events.push(StoredEvent {
+                    offset,
+                    event_id: event.event_id,
+                    tenant_id: event.tenant_id.into_owned(),
+                    timestamp,
+                    event_type,
+                    schema_version: event.schema_version,
+                    sentiment: accepted.sentiment,
+                    payload: envelope.slice_ref(accepted.payload),
+                });
+            }
+            Envelope::Rejected(rejected) => self.dead_letters.push(DeadLetter {
+                offset,
+                tenant_id: tenant_of(&rejected.original, &Params::default()).unwrap_or_default(),
+                code: rejected.code.to_owned(),
+                field: rejected.field.unwrap_or_default().into_owned(),
+                message: rejected.message.into_owned(),
+                original: rejected.original.into_owned().into(),
+            }),
+        }
+        Ok(())
+    }
+
+    /// Notes that everything below `next_offset` is in the batch now.
+    pub fn advance(&mut self, next_offset: u64, bookmark: String, now: Instant) {
+        self.next_offset = next_offset;
+        self.bookmark = bookmark;
+        self.last_arrival = now;
+    }
+
+    /// When to write it.
+    #[must_use]
+    pub fn due(&self, limits: &Limits) -> Due {
+        if self.rows() >= limits.max_rows || self.bytes as u64 >= limits.max_bytes.as_u64() {
+            return Due::Full;
+        }
+        let oldest = self.opened_at + limits.max_age;
+        if self.rows() >= limits.min_rows { Due::At(oldest.min(self.last_arrival + QUIET)) } else { Due::At(oldest) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! ClickHouse as the connector uses it: tables, what is stored already, inserts that can be repeated.
+//!
+//! ```text
+//! schema ─▶ resume (generation, checkpoint, what is stored) ─▶ write (rows, tokens, checkpoint)
+//! ```
+
+mod resume;
+mod rows;
+mod schema;
+mod write;
+
+use std::future::Future;
+
+use clickhouse::Client;
+use clickhouse::error::Error as ClickHouseError;
+use sha2::{Digest, Sha256};
+
+pub use resume::Resumed;
+pub use write::Written;
+
+use crate::batch::Origin;
+use crate::config::sections::{ClickHouse, Compression, PartitionBy};
+use crate::metrics::Metrics;
+use crate::monitoring::Part;
+use crate::retry::{Class, backoff, classify};
+
+/// An error that trying again does not mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// ClickHouse refused.
+    #[error("ClickHouse refused to {action}: {source}")]
+    Refused {
+        /// What was tried.
+        action: String,
+        /// What ClickHouse said.
+        source: ClickHouseError,
+    },
+    /// A table does not remember insert tokens, so that a retry could store rows twice.
+    #[error(
+        "table {table} has no deduplication window, so that a retry could store rows twice: set \
+         non_replicated_deduplication_window (or use a replicated engine)"
+    )]
+    NoWindow {
+        /// The table.
+        table: String,
+    },
+}
+
+/// The connection to ClickHouse, cheap to clone.
+#[derive(Clone)]
+pub struct Sink {
+    client: Client,
+    database: String,
+    partition_by: PartitionBy,
+    /// Whether offsets are Kafka's, and name a source.
+    is_kafka: bool,
+    metrics: Metrics,
+    readiness: Part,
+}
+
+impl Sink {
+    /// Configures the connection; nothing is sent yet.
+    #[must_use]
+    pub fn new(config: &ClickHouse, is_kafka: bool, metrics: Metrics, readiness: Part) -> Self {
+        let client = Client::default()
+            .with_url(config.url())
+            .with_user(&config.user)
+            .with_password(config.password.expose())
+            .with_compression(match config.compression {
+                Compression::Lz4 => clickhouse::Compression::Lz4,
+                Compression::None => clickhouse::Compression::None,
+            })
+            .with_setting("wait_end_of_query", "1");
+        Self {
+            client,
+            database: config.database.clone(),
+            partition_by: config.partition_by,
+            is_kafka,
+            metrics,
+            readiness,
+        }
+    }
+
+    fn client(&self) -> Client {
+        self.client.clone().with_database(&self.database)
+    }
+
+    /// Does something until ClickHouse has done it or says that it never will. While it does not answer,
+    /// the connector is not ready, and the reason says so.
+    async fn persist<T, F>(&self, action: &str, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, ClickHouseError>>,
+    {
+        for tries in 0.. {
+            match attempt().await {
+                Ok(value) => {
+                    if tries > 0 {
+                        tracing::info!(action, tries, "clickhouse answers again");
+                        self.readiness.ready();
+                    }
+                    return Ok(value);
+                }
+                Err(source) => self.wait(action, tries, source).await?,
+            }
+        }
+        unreachable!("the loop has no end but its return")
+    }
+
+    /// Waits before the next attempt, or gives up.
+    async fn wait(&self, action: &str, tries: u32, source: ClickHouseError) -> Result<(), Error> {
+        let class = classify(&source);
+        if matches!(class, Class::Fatal | Class::Reject) {
+            return Err(Error::Refused { action: action.to_owned(), source });
+        }
+        let wait = backoff(tries);
+        self.metrics.insert_retried(class.as_str());
+        self.readiness.unready(format!("clickhouse did not {action}: {source}"));
+        tracing::warn!(action, class = class.as_str(), %source, ?wait, "clickhouse failed, trying again");
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// What the query ids of a partition begin with, by which a successor finds and ends what its
+/// predecessor left running. **Do not change**: predecessors of another version use it too.
+fn query_id_prefix(origin: &Origin) -> String {
+    let digest = Sha256::digest(origin.stream.as_bytes());
+    let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("voc-{name}-{}-", origin.partition)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_ids_do_not_change() {
+        let origin = Origin { stream: "voc.events#1".to_owned(), partition: 3 };
+        assert_eq!(query_id_prefix(&origin), "voc-c55577bf9ac9f73c-3-");
+    }
+}

@@ -1,0 +1,183 @@
+//! Where a partition goes on: its generation, its checkpoint, and what is stored beyond it.
+//!
+//! A crash can leave rows behind the last checkpoint, of a batch that was written in part or whole.
+//! They are found by their origins and not written again. The rows themselves decide, not the ledger:
+//! a crash can come between the two, and then the ledger is brought in line with the rows.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clickhouse::{Client, Row};
+use serde::Deserialize;
+
+use super::rows::GenerationRow;
+use super::{Error, Sink, query_id_prefix};
+use crate::batch::Origin;
+use crate::source::StreamPartition;
+
+/// How a partition goes on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The partition with its stream's generation.
+    pub origin: Arc<Origin>,
+    /// Every origin below is stored; `None` where nothing is.
+    pub next_offset: Option<u64>,
+    /// The source's note of that place.
+    pub bookmark: String,
+    /// Offsets from there on that are stored nevertheless.
+    pub stored: BTreeSet<u64>,
+}
+
+#[derive(Row, Deserialize)]
+struct Checkpoint {
+    next_offset: u64,
+    bookmark: String,
+}
+
+/// Offsets of one partition in the rows, from an offset on.
+const OFFSETS_IN_ROWS: &str = "
+    SELECT origin_offset FROM voc_events
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}
+    UNION DISTINCT
+    SELECT origin_offset FROM voc_dead_letters
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}";
+
+/// The same in the ledger.
+const OFFSETS_IN_LEDGER: &str = "
+    SELECT DISTINCT arrayJoin(bitmapToArray(offsets)) AS origin_offset FROM voc_origins
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND last_offset >= {from:UInt64}
+        AND origin_offset >= {from:UInt64}";
+
+const FORGET_IN_LEDGER: &str = "
+    DELETE FROM voc_origins
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND first_offset >= {from:UInt64}";
+
+impl Sink {
+    /// Takes a partition over: ends what a predecessor left running, and finds where to go on. With
+    /// `new_generation`, its stream begins anew.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]
+    pub async fn resume(
+        &self,
+        partition: &StreamPartition,
+        new_generation: Option<&str>,
+    ) -> Result<Resumed, Error> {
+        let client = self.client();
+        let mut generation = self.generation(&client, &partition.stream).await?;
+        if generation == 0 || new_generation.is_some() {
+            generation += 1;
+            let reason = new_generation.unwrap_or("first seen");
+            self.begin_generation(&client, &partition.stream, generation, reason).await?;
+        }
+        let stream = format!("{}#{generation}", partition.stream);
+        let origin = Arc::new(Origin { stream, partition: partition.partition });
+        self.end_predecessor(&client, &origin).await?;
+        let checkpoint = self.checkpoint(&client, &origin).await?;
+        let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next_offset);
+        let stored = self.reconcile(&client, &origin, from).await?;
+        let (next_offset, bookmark) =
+            checkpoint.map_or((None, String::new()), |found| (Some(found.next_offset), found.bookmark));
+        tracing::info!(%origin, next_offset, stored_beyond = stored.len(), "partition taken");
+        Ok(Resumed { origin, next_offset, bookmark, stored })
+    }
+
+    /// The stream's latest generation, 0 where it has none.
+    async fn generation(&self, client: &Client, stream: &str) -> Result<u32, Error> {
+        let query = "SELECT max(generation) FROM voc_generations WHERE stream = {stream:String}";
+        self.persist("look up the generation", || {
+            client.query(query).param("stream", stream).fetch_one::<u32>()
+        })
+        .await
+    }
+
+    async fn begin_generation(
+        &self,
+        client: &Client,
+        stream: &str,
+        generation: u32,
+        reason: &str,
+    ) -> Result<(), Error> {
+        self.persist("record a generation", || async {
+            let mut insert = client.insert::<GenerationRow<'_>>("voc_generations").await?;
+            insert.write(&GenerationRow { stream, generation, reason }).await?;
+            insert.end().await
+        })
+        .await?;
+        tracing::info!(stream, generation, reason, "generation begun");
+        Ok(())
+    }
+
+    /// An insert of a predecessor that was killed may still be running. It ends before we look at what
+    /// is stored.
+    pub(super) async fn end_predecessor(&self, client: &Client, origin: &Origin) -> Result<(), Error> {
+        // The prefix has only letters, digits and dashes; KILL QUERY takes no parameters everywhere.
+        let kill = format!("KILL QUERY WHERE startsWith(query_id, '{}') SYNC", query_id_prefix(origin));
+        self.persist("end a predecessor's inserts", || client.query_raw(&kill).execute()).await
+    }
+
+    async fn checkpoint(&self, client: &Client, origin: &Origin) -> Result<Option<Checkpoint>, Error> {
+        let query = "SELECT next_offset, bookmark FROM voc_checkpoints
+            WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
+            ORDER BY next_offset DESC LIMIT 1";
+        self.persist("read the checkpoint", || {
+            client
+                .query(query)
+                .param("stream", &origin.stream)
+                .param("partition", origin.partition)
+                .fetch_optional()
+        })
+        .await
+    }
+
+    /// The offsets from `from` on that have rows. Where the ledger says otherwise, it is corrected.
+    pub(super) async fn reconcile(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<BTreeSet<u64>, Error> {
+        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
+        let in_ledger = self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await?;
+        if in_rows != in_ledger {
+            tracing::warn!(
+                %origin, from, rows = in_rows.len(), ledger = in_ledger.len(),
+                "the ledger differs from the rows behind the checkpoint, and is corrected"
+            );
+            let rebuild = format!(
+                "INSERT INTO voc_origins
+                 SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),
+                     groupBitmapState(origin_offset)
+                 FROM ({OFFSETS_IN_ROWS}) HAVING count() > 0"
+            );
+            for statement in [FORGET_IN_LEDGER, &rebuild] {
+                self.persist("correct the ledger", || {
+                    bound(client, statement, origin, from).with_setting("insert_deduplicate", "0").execute()
+                })
+                .await?;
+            }
+        }
+        Ok(in_rows)
+    }
+
+    async fn offsets(
+        &self,
+        client: &Client,
+        query: &str,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<BTreeSet<u64>, Error> {
+        let offsets = self
+            .persist("look up what is stored", || bound(client, query, origin, from).fetch_all::<u64>())
+            .await?;
+        Ok(offsets.into_iter().collect())
+    }
+}
+
+fn bound(client: &Client, query: &str, origin: &Origin, from: u64) -> clickhouse::query::Query {
+    client
+        .query(query)
+        .param("stream", &origin.stream)
+        .param("partition", origin.partition)
+        .param("from", from)
+}

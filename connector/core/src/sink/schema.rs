@@ -1,0 +1,102 @@
+//! The tables: made where they are missing, checked for what the delivery depends on.
+
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::{Error, Sink};
+use crate::config::sections::PartitionBy;
+
+/// The numbered files of `deploy/clickhouse/`, in order.
+const FILES: [(&str, &str); 1] =
+    [("0001_tables.sql", include_str!("../../../../deploy/clickhouse/0001_tables.sql"))];
+
+/// The tables that are written under a token.
+const WRITTEN_UNDER_TOKEN: [&str; 3] = ["voc_events", "voc_dead_letters", "voc_origins"];
+
+#[derive(Row, Deserialize)]
+struct Engine {
+    name: String,
+    engine: String,
+    engine_full: String,
+}
+
+impl Sink {
+    /// Makes the database and the tables, and checks that they remember insert tokens.
+    ///
+    /// # Errors
+    /// [`Error`], where ClickHouse refuses or a table has no window.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        let database = format!("CREATE DATABASE IF NOT EXISTS {}", identifier(&self.database));
+        self.persist("create the database", || self.client.query_raw(&database).execute()).await?;
+        let client = self.client();
+        for (file, text) in FILES {
+            let text = text.replace("{{partition_by}}", partition_key(self.partition_by));
+            for statement in statements(&text) {
+                let action = format!("apply {file}");
+                self.persist(&action, || client.query_raw(statement).execute()).await?;
+            }
+        }
+        let engines = "SELECT name, engine, engine_full FROM system.tables WHERE database = currentDatabase()";
+        let tables: Vec<Engine> =
+            self.persist("describe its tables", || client.query_raw(engines).fetch_all()).await?;
+        for table in tables.iter().filter(|table| WRITTEN_UNDER_TOKEN.contains(&table.name.as_str())) {
+            if !table.engine.starts_with("Replicated") && window(&table.engine_full) == 0 {
+                return Err(Error::NoWindow { table: table.name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn partition_key(partition_by: PartitionBy) -> &'static str {
+    match partition_by {
+        PartitionBy::Bucket => "(cityHash64(tenant_id) % 16, toYYYYMM(ts))",
+        PartitionBy::Tenant => "(tenant_id, toYYYYMM(ts))",
+    }
+}
+
+/// A name quoted for SQL, where no parameter can stand.
+fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+/// The statements of a file: each ends with a semicolon at the end of a line.
+fn statements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(";\n").map(str::trim).filter(|statement| !statement.is_empty())
+}
+
+/// The deduplication window in a table's engine definition, 0 where there is none.
+fn window(engine: &str) -> u64 {
+    let name = "non_replicated_deduplication_window = ";
+    let value = engine.find(name).map(|at| &engine[at + name.len()..]).unwrap_or_default();
+    let digits = value.find(|character: char| !character.is_ascii_digit()).unwrap_or(value.len());
+    value[..digits].parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_can_be_repeated() {
+        for (file, text) in FILES {
+            for statement in statements(text) {
+                let code: String =
+                    statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+                assert!(code.contains("IF NOT EXISTS"), "{file}: {statement}");
+            }
+        }
+    }
+
+    #[test]
+    fn finds_the_window_of_a_table() {
+        let engine = "MergeTree ORDER BY x SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192";
+        assert_eq!(window(engine), 10_000);
+        assert_eq!(window("MergeTree ORDER BY x SETTINGS index_granularity = 8192"), 0);
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(identifier("a`b\\"), "`a\\`b\\\\`");
+    }
+}

@@ -1,0 +1,110 @@
+//! Topics of a Kafka cluster, read as one member of a consumer group.
+//!
+//! The group shares the partitions out, and that is all it is trusted with: where a partition goes on
+//! is asked of the pipeline on every assignment, and the offsets that are committed to Kafka are for
+//! people and lag monitors, never read back. librdkafka runs on a thread of its own ([`reader`]),
+//! which turns its callbacks into [`Event`]s and sends them through a bounded channel. While the
+//! channel is full the thread goes on serving the group but reads no records, so a slow ClickHouse
+//! costs neither memory nor membership.
+//!
+//! Each partition has its own queue ([`partition`]): its end is told apart from the end of partition
+//! 0 of another topic, and what a queue holds at once is a chunk.
+//!
+//! What stops the source is in [`Error`]; everything else (brokers that are down, leaders that move, a
+//! topic that is not there yet) is tried again for ever, and shows in `/readyz`.
+
+mod acknowledge;
+mod client;
+mod error;
+mod partition;
+mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use acknowledge::Acknowledge;
+pub use error::Error;
+
+use super::Event;
+use crate::config::kafka::Kafka as Config;
+use crate::metrics::Metrics;
+use crate::monitoring::Part;
+
+/// A running Kafka source. Dropping it stops it.
+#[derive(Debug)]
+pub struct Kafka {
+    acknowledge: Acknowledge,
+    stop: Arc<AtomicBool>,
+    finished: oneshot::Receiver<Result<(), Error>>,
+}
+
+impl Kafka {
+    /// Starts reading. With `once` the source reads to the ends that it finds on assignment, and then
+    /// sends [`Event::CaughtUp`].
+    ///
+    /// # Errors
+    /// A property that librdkafka does not know or take. That no broker answers is not an error here.
+    pub fn start(
+        config: &Config,
+        once: bool,
+        events: mpsc::Sender<Event>,
+        metrics: Metrics,
+        readiness: Part,
+    ) -> Result<Self, Error> {
+        let consumer = client::connect(config, once, client::Context::new(metrics.clone(), readiness))?;
+        let acknowledge = Acknowledge::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (send_result, finished) = oneshot::channel();
+        let shared = reader::Shared {
+            events,
+            stop: Arc::clone(&stop),
+            acknowledge: acknowledge.clone(),
+            metrics,
+            topics: config.topics.clone(),
+            once,
+        };
+        std::thread::Builder::new()
+            .name("kafka".to_owned())
+            .spawn(move || {
+                // Nobody listens any more if the handle was dropped: then nobody wants the result.
+                let _ = send_result.send(reader::run(consumer, shared));
+            })
+            .map_err(Error::Spawn)?;
+        Ok(Self { acknowledge, stop, finished })
+    }
+
+    /// The handle by which the pipeline says what is stored.
+    #[must_use]
+    pub fn acknowledge(&self) -> Acknowledge {
+        self.acknowledge.clone()
+    }
+
+    /// Asks the source to end: it reads no further, sends [`Event::Revoked`] for what it holds, waits
+    /// until that is drained, leaves the group, and closes the channel. The pipeline must go on taking
+    /// events until then.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// Waits for the end: after [`stop`](Self::stop), or by itself with the error that ended it.
+    ///
+    /// # Errors
+    /// What made it impossible to go on.
+    pub async fn finished(&mut self) -> Result<(), Error> {
+        match (&mut self.finished).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Died),
+        }
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

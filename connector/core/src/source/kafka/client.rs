@@ -1,0 +1,186 @@
+//! The librdkafka client: its settings, and its callbacks as plain values.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{debug, warn};
+
+use super::error::{Class, Error, class};
+use crate::config::kafka::Kafka as Config;
+use crate::metrics::Metrics;
+use crate::monitoring::Part;
+use crate::source::StreamPartition;
+
+/// Makes the consumer and subscribes it.
+pub(super) fn connect(config: &Config, once: bool, context: Context) -> Result<BaseConsumer<Context>, Error> {
+    let consumer: BaseConsumer<Context> =
+        settings(config, once).create_with_context(context).map_err(|error| match error {
+            KafkaError::ClientConfig(_, reason, property, _) => Error::Property { property, reason },
+            error => Error::Client(error),
+        })?;
+    let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics).map_err(Error::Client)?;
+    Ok(consumer)
+}
+
+/// Our preferences, the user's properties over them, and over those what delivery depends on.
+fn settings(config: &Config, once: bool) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("client.id", "voc-connector");
+    client.set("allow.auto.create.topics", "false");
+    // Per partition: what is read ahead while ClickHouse is slow.
+    client.set("queued.max.messages.kbytes", "16384");
+    for (property, value) in &config.properties {
+        client.set(property, value.expose());
+    }
+    client.set("bootstrap.servers", &config.bootstrap);
+    client.set("group.id", &config.group_id);
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("isolation.level", "read_committed");
+    client.set("check.crcs", "true");
+    client.set("group.protocol", "classic");
+    client.set("partition.assignment.strategy", "range,roundrobin");
+    client.set("enable.partition.eof", if once { "true" } else { "false" });
+    client.set("statistics.interval.ms", "5000");
+    client
+}
+
+/// A change of the assignment that the group asks for. It is done when the reader has called
+/// `assign` or `unassign`.
+#[derive(Debug)]
+pub(super) enum Rebalance {
+    Assign(Vec<StreamPartition>),
+    /// All of them: the eager protocol.
+    Revoke,
+}
+
+/// What librdkafka's callbacks leave for the reader.
+#[derive(Debug)]
+pub(super) struct Context {
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+    down: AtomicBool,
+    metrics: Metrics,
+    readiness: Part,
+}
+
+impl Context {
+    pub(super) fn new(metrics: Metrics, readiness: Part) -> Self {
+        Self {
+            rebalances: Mutex::default(),
+            closing: AtomicBool::new(false),
+            down: AtomicBool::new(true),
+            metrics,
+            readiness,
+        }
+    }
+
+    /// The next change to carry out.
+    pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Whether a change waits.
+    pub(super) fn has_rebalance(&self) -> bool {
+        !self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// From now on every change is answered at once with no assignment, or the client would wait for
+    /// one for ever.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Records can flow.
+    pub(super) fn up(&self) {
+        if self.down.swap(false, Ordering::AcqRel) {
+            self.readiness.ready();
+        }
+    }
+
+    /// They cannot, and why. `librdkafka` goes on trying.
+    pub(super) fn down(&self, reason: &KafkaError) {
+        self.down.store(true, Ordering::Release);
+        self.readiness.unready(reason.to_string());
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Whatever matters comes as an error too.
+        debug!(facility, message, "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if class(&error) != Class::End {
+            warn!(%error, reason, "kafka error");
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let assigned = |state: &str| matches!(state, "active" | "offset-wait" | "offset-query");
+        for (name, topic) in &statistics.topics {
+            for partition in topic.partitions.values().filter(|partition| assigned(&partition.fetch_state)) {
+                let end = u64::try_from(partition.ls_offset).or(u64::try_from(partition.hi_offset));
+                if let (Ok(number), Ok(end)) = (u32::try_from(partition.partition), end) {
+                    self.metrics.source_end(name, number, end);
+                }
+            }
+        }
+        let joined = statistics.cgrp.is_some_and(|group| group.join_state == "steady");
+        if joined && statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP") {
+            self.up();
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::Acquire) {
+            if let Err(error) = consumer.unassign() {
+                debug!(%error, "unassigning while closing");
+            }
+            return;
+        }
+        let rebalance = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assign(named(partitions)),
+            _ => Rebalance::Revoke,
+        };
+        self.rebalances.lock().unwrap_or_else(PoisonError::into_inner).push_back(rebalance);
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            debug!(%error, "offsets for display were not committed");
+        }
+    }
+}
+
+/// In the order of topic and partition.
+fn named(partitions: &TopicPartitionList) -> Vec<StreamPartition> {
+    let mut list: Vec<StreamPartition> = partitions
+        .elements()
+        .iter()
+        .filter_map(|element| {
+            let partition = u32::try_from(element.partition()).ok()?;
+            Some(StreamPartition { stream: element.topic().to_owned(), partition })
+        })
+        .collect();
+    list.sort();
+    list
+}

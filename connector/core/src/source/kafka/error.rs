@@ -1,0 +1,142 @@
+//! What ends the source, and how librdkafka's errors are told apart.
+
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use crate::source::StreamPartition;
+
+/// Why the Kafka source cannot go on. Each needs a person: trying again would not help, or would skip
+/// records.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka does not know a property, or not its value. The value may be a secret: not shown.
+    #[error("source.kafka.properties.{property}: {reason}")]
+    Property {
+        /// Name of the property.
+        property: String,
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// The client could not be made or told what to read.
+    #[error("kafka client: {0}")]
+    Client(#[source] KafkaError),
+    /// The thread could not be started.
+    #[error("kafka thread: {0}")]
+    Spawn(#[source] std::io::Error),
+    /// The thread ended without a word.
+    #[error("the kafka thread died")]
+    Died,
+    /// The cluster refuses us, by name or password or right.
+    #[error("kafka refuses the connector: {0}")]
+    Refused(#[source] KafkaError),
+    /// A topic is not there, and with `--once` there is nothing to wait for.
+    #[error("kafka has no topic of {topics}: {source}")]
+    NoTopic {
+        /// The topics of the configuration.
+        topics: String,
+        /// librdkafka's words.
+        source: KafkaError,
+    },
+    /// The offset to go on at is not in the partition: retention removed it, or the topic was made
+    /// anew.
+    #[error("{partition}: offset {offset} is not there; retention removed it, or the topic was made anew")]
+    NoOffset {
+        /// The partition.
+        partition: StreamPartition,
+        /// The offset that was to be read next.
+        offset: u64,
+    },
+    /// Kafka gave an offset at or below one that was read.
+    #[error("{partition}: read offset {offset} where at least {expected} was due")]
+    NotIncreasing {
+        /// The partition.
+        partition: StreamPartition,
+        /// The offset that came.
+        offset: i64,
+        /// The least that was due.
+        expected: u64,
+    },
+    /// Records that cannot be decoded: librdkafka would go on behind them.
+    #[error("{partition}: cannot read from offset {offset}: {source}")]
+    Unreadable {
+        /// The partition.
+        partition: StreamPartition,
+        /// The offset that was to be read next.
+        offset: u64,
+        /// librdkafka's words.
+        source: KafkaError,
+    },
+    /// A record of a partition that is not assigned.
+    #[error("{topic}/{partition}: offset {offset} came without an assignment")]
+    Stray {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
+    /// The pipeline's answer to an assignment leaves a partition out.
+    #[error("{partition}: assigned, but nobody said where it goes on")]
+    NoResume {
+        /// The partition.
+        partition: StreamPartition,
+    },
+    /// librdkafka says that it cannot go on.
+    #[error("kafka client failed for good: {0}")]
+    Fatal(#[source] KafkaError),
+}
+
+/// What an error means for the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Not an error: a partition's end.
+    End,
+    /// Every broker is away; librdkafka keeps trying.
+    Down,
+    /// librdkafka keeps trying, and no record is lost.
+    Retry,
+    /// A topic of the subscription is not there (yet).
+    NoTopic,
+    /// Credentials or rights.
+    Refused,
+    /// The next offset is not in the partition.
+    NoOffset,
+    /// Records that cannot be decoded, and would be skipped.
+    Unreadable,
+    /// The client is broken.
+    Fatal,
+}
+
+/// The one place that decides.
+pub(super) fn class(error: &KafkaError) -> Class {
+    match error {
+        KafkaError::PartitionEOF(_) => Class::End,
+        KafkaError::MessageConsumptionFatal(_) => Class::Fatal,
+        error => match error.rdkafka_error_code() {
+            Some(Code::PartitionEOF) => Class::End,
+            Some(Code::AllBrokersDown) => Class::Down,
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+                Class::NoTopic
+            }
+            Some(
+                Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::ClusterAuthorizationFailed
+                | Code::UnsupportedSASLMechanism,
+            ) => Class::Refused,
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Class::NoOffset,
+            Some(
+                Code::BadMessage
+                | Code::BadCompression
+                | Code::NotImplemented
+                | Code::InvalidMessage
+                | Code::UnsupportedCompressionType,
+            ) => Class::Unreadable,
+            Some(Code::Fatal) => Class::Fatal,
+            _ => Class::Retry,
+        },
+    }
+}

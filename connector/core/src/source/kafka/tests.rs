@@ -1,0 +1,5 @@
+//! Against librdkafka's mock cluster: the real protocol, in process, with faults on demand.
+
+mod delivery;
+mod faults;
+mod rig;

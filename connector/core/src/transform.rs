@@ -1,0 +1,169 @@
+//! The SmartModule in process: the same `.wasm` that a Fluvio broker runs, in the same engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fluvio_smartengine::{SmartEngine, SmartModuleChainBuilder, SmartModuleChainInstance, SmartModuleConfig};
+use fluvio_smartmodule::dataplane::record::{Record as FluvioRecord, RecordData};
+use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
+use tokio::sync::mpsc;
+use voc_smartmodule::params::Params;
+use voc_smartmodule::transform::annotate;
+
+use crate::source::{Chunk, Event, Record, StreamPartition};
+
+/// Version of Fluvio's wire format between engine and module, the engine's own default.
+const WIRE_VERSION: i16 = fluvio_smartmodule::SMARTMODULE_TIMESTAMPS_VERSION;
+
+/// A record above this many bytes is not handed to the engine, which holds it several times over and
+/// has 1 GB in all. The same code makes its envelope natively; it is `too_large` in nearly all cases.
+const ENGINE_LIMIT: usize = 64 << 20;
+
+/// What went wrong with the SmartModule. None of these is a record's fault: a record that is no event
+/// gets an envelope that says so.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the SmartModule {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The params are wrong.
+    #[error("transforms[0].with: {0}")]
+    Params(#[from] voc_smartmodule::params::Error),
+    /// The module does not load, or its `init` refuses.
+    #[error("the SmartModule does not start: {0}")]
+    Start(Box<dyn std::error::Error + Send + Sync>),
+    /// The module failed while it ran.
+    #[error("the SmartModule failed on {count} records from offset {first_offset} of {partition}: {reason}")]
+    Run {
+        /// Where the records came from.
+        partition: StreamPartition,
+        /// Offset of the first.
+        first_offset: u64,
+        /// How many there were.
+        count: usize,
+        /// What the engine said.
+        reason: String,
+    },
+}
+
+/// A chunk whose records have become envelopes.
+#[derive(Debug)]
+pub struct Annotated {
+    /// Whose records these are.
+    pub partition: Arc<StreamPartition>,
+    /// Offset and envelope of each record.
+    pub envelopes: Vec<(u64, Bytes)>,
+    /// Where to go on behind this chunk.
+    pub next_offset: u64,
+    /// The source's own note of that place.
+    pub bookmark: String,
+}
+
+/// The running SmartModule.
+pub struct Transform {
+    chain: SmartModuleChainInstance,
+    params: Params,
+}
+
+impl Transform {
+    /// Loads the module and hands it its params.
+    ///
+    /// # Errors
+    /// Every variant of [`Error`] but `Run`.
+    pub fn start(wasm: &Path, with: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let module =
+            std::fs::read(wasm).map_err(|source| Error::Read { path: wasm.to_owned(), source })?;
+        let params = Params::from_pairs(with.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        let mut config = SmartModuleConfig::builder();
+        config.smartmodule_names(vec!["voc-smartmodule".to_owned()]);
+        for (name, value) in with {
+            config.param(name, value);
+        }
+        let config = config.build().map_err(|error| Error::Start(error.to_string().into()))?;
+        let mut builder = SmartModuleChainBuilder::default();
+        builder.add_smart_module(config, module);
+        let chain = builder.initialize(&SmartEngine::new()).map_err(|error| Error::Start(error.into()))?;
+        Ok(Self { chain, params })
+    }
+
+    /// Annotates everything that comes, until there is no more or nobody wants it; blocks its thread.
+    ///
+    /// # Errors
+    /// [`Error::Run`]
+    pub fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        annotated: &mpsc::Sender<Event<Annotated>>,
+    ) -> Result<(), Error> {
+        while let Some(event) = events.blocking_recv() {
+            let event = match event {
+                Event::Chunk(chunk) => Event::Chunk(self.annotate(chunk)?),
+                Event::Assigned { partitions, reply } => Event::Assigned { partitions, reply },
+                Event::Restarted { partition, reason, reply } => {
+                    Event::Restarted { partition, reason, reply }
+                }
+                Event::Revoked { partitions, drained } => Event::Revoked { partitions, drained },
+                Event::CaughtUp => Event::CaughtUp,
+            };
+            if annotated.blocking_send(event).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the envelope of every record of a chunk.
+    ///
+    /// # Errors
+    /// [`Error::Run`]
+    pub fn annotate(&mut self, chunk: Chunk) -> Result<Annotated, Error> {
+        let Chunk { partition, records, next_offset, bookmark } = chunk;
+        let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
+        let envelopes = if records.iter().any(|record| record.value.len() > ENGINE_LIMIT) {
+            records.iter().map(|record| self.annotate_natively(record)).collect()
+        } else {
+            self.process(records).map_err(|reason| Error::Run {
+                partition: (*partition).clone(),
+                first_offset: offsets.first().copied().unwrap_or_default(),
+                count: offsets.len(),
+                reason,
+            })?
+        };
+        let envelopes = offsets.into_iter().zip(envelopes).collect();
+        Ok(Annotated { partition, envelopes, next_offset, bookmark })
+    }
+
+    fn process(&mut self, records: Vec<Record>) -> Result<Vec<Bytes>, String> {
+        let count = records.len();
+        let base_timestamp = records.first().map_or(0, |record| record.timestamp_ms);
+        let records = records.into_iter().map(|record| {
+            let mut fluvio_record = FluvioRecord::new(RecordData::from(record.value));
+            fluvio_record.get_mut_header().set_timestamp_delta(record.timestamp_ms - base_timestamp);
+            fluvio_record
+        });
+        let mut input = SmartModuleInput::try_from_records(records.collect(), WIRE_VERSION)
+            .map_err(|error| error.to_string())?;
+        input.set_base_timestamp(base_timestamp);
+        let output = self.chain.process(input).map_err(|error| format!("{error:#}"))?;
+        if let Some(error) = output.error {
+            return Err(error.hint);
+        }
+        if output.successes.len() != count {
+            return Err(format!("it returned {} records", output.successes.len()));
+        }
+        Ok(output.successes.into_iter().map(|record| Bytes::from(record.value.into_vec())).collect())
+    }
+
+    fn annotate_natively(&self, record: &Record) -> Bytes {
+        let mut envelope = Vec::new();
+        annotate(&record.value, record.timestamp_ms, &self.params, &mut envelope);
+        envelope.into()
+    }
+}

@@ -1,0 +1,4 @@
+//! Benchmarks: rates side by side in one run, because only their ratios outlive the machine.
+
+pub mod engine;
+pub mod report;

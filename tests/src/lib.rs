@@ -1,0 +1,4 @@
+//! Runs the real binaries against the real services, and asserts the architecture
+
+pub mod bench;
+pub mod generate;
