@@ -45,7 +45,7 @@ const ROLES: [(&str, &[&str]); 5] = [
         ],
     ),
     ("axum", &["api/", "connector/core/src/monitoring", "deploy/local/"]),
-    ("rdkafka", &["connector/core/src/source/kafka"]),
+    ("rdkafka", &["connector/core/src/source/kafka", "tests/it/kafka.rs"]),
     (
         "anyhow",
         &[

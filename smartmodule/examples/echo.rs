@@ -5,7 +5,7 @@ mod guest {
     use fluvio_smartmodule::{RecordData, Result, SmartModuleRecord, smartmodule};
 
     #[smartmodule(map)]
-    pub fn echo(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)> {
+    pub(crate) fn echo(record: &SmartModuleRecord) -> Result<(Option<RecordData>, RecordData)> {
         Ok((record.key.clone(), record.value.clone()))
     }
 }

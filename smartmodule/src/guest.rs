@@ -38,7 +38,7 @@ unsafe extern "C" {
 /// # Safety
 /// `pointer` and `length` are of memory that the engine got from `alloc`, which this call takes over.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn init(pointer: *mut u8, length: usize, version: i32) -> i32 {
+unsafe extern "C" fn init(pointer: *mut u8, length: usize, version: i32) -> i32 {
     // SAFETY: the caller's promise; `alloc` made a Vec of just this capacity.
     let input = unsafe { Vec::from_raw_parts(pointer, length, length) };
     let version = version as Version;
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn init(pointer: *mut u8, length: usize, version: i32) -> 
 /// # Safety
 /// As [`init`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn map(pointer: *mut u8, length: usize, version: i32) -> i32 {
+unsafe extern "C" fn map(pointer: *mut u8, length: usize, version: i32) -> i32 {
     // SAFETY: as in `init`.
     let input_bytes = unsafe { Vec::from_raw_parts(pointer, length, length) };
     let version = version as Version;
@@ -83,11 +83,14 @@ pub unsafe extern "C" fn map(pointer: *mut u8, length: usize, version: i32) -> i
         return SmartModuleTransformErrorStatus::DecodingRecords as i32;
     }
     PARAMS.with_borrow(|params| {
+        // A record takes a buffer of just its length over without copying, so the envelope is made in one
+        // that has room and copied once.
+        let mut envelope = Vec::new();
         for record in &mut records {
+            envelope.clear();
             let timestamp = base_timestamp + record.timestamp_delta();
-            let mut envelope = Vec::new();
             annotate(record.value.as_ref(), timestamp, params, &mut envelope);
-            record.value = RecordData::from(envelope);
+            record.value = RecordData::from(envelope.as_slice());
         }
     });
     let count = records.len() as i32;

@@ -1,4 +1,5 @@
 //! Benchmarks: rates side by side in one run, because only their ratios outlive the machine.
 
 pub mod engine;
+pub mod pipeline;
 pub mod report;

@@ -1,4 +1,6 @@
 //! Runs the real binaries against the real services, and asserts the architecture
 
 pub mod bench;
+pub mod expect;
 pub mod generate;
+pub mod harness;

@@ -113,6 +113,8 @@ pub struct Batch {
     pub next_offset: u64,
     /// The source's own note of that place.
     pub bookmark: String,
+    /// Part of its tokens where a predecessor wrote some of its rows.
+    pub repair: Option<Uuid>,
     bytes: usize,
     opened_at: Instant,
     last_arrival: Instant,
@@ -129,6 +131,7 @@ impl Batch {
             first_offset,
             next_offset: first_offset,
             bookmark: String::new(),
+            repair: None,
             bytes: 0,
             opened_at: now,
             last_arrival: now,

@@ -1,8 +1,8 @@
 //! `Connector.yaml`: parse → validate → build.
 //!
-//! The file is parsed into a tree whose values know their lines ([`tree`]), secrets and environment
-//! are put into it ([`secrets`], [`environment`]), the sections are decoded from it ([`decode`]) and
-//! checked against each other ([`validate`]). What comes out is complete and consistent: no later
+//! The file is parsed into a tree whose values know their lines (`tree`), secrets and environment
+//! are put into it (`secrets`, [`environment`]), the sections are decoded from it (`decode`) and
+//! checked against each other (`validate`). What comes out is complete and consistent: no later
 //! part of the connector looks at the environment or has a default of its own. A configuration that
 //! would break the delivery promise does not load.
 

@@ -5,8 +5,8 @@
 //! this process was given.
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 const EVENTS_CONSUMED: &str = "voc_events_consumed_total";
@@ -21,7 +21,6 @@ const INSERT_RETRIES: &str = "voc_insert_retries_total";
 const ORIGINS_SKIPPED: &str = "voc_origins_skipped_total";
 const CHECKPOINT_NEXT_OFFSET: &str = "voc_checkpoint_next_offset";
 const PIPELINE_READY: &str = "voc_pipeline_ready";
-const START_TIME: &str = "voc_start_time_seconds";
 
 /// The connector's metrics in a registry of their own. A clone is the same set of metrics.
 #[derive(Debug, Clone)]
@@ -51,7 +50,7 @@ impl Metrics {
         let registry = Registry::new();
         let make = Maker { registry: &registry };
         let partition = ["stream", "partition"];
-        let metrics = Self {
+        Ok(Self {
             events_consumed: make.counter(EVENTS_CONSUMED, "records read from the source")?,
             events_processed: make.counter(EVENTS_PROCESSED, "accepted events stored in ClickHouse")?,
             events_rejected: make.counters(
@@ -92,11 +91,7 @@ impl Metrics {
             )?,
             pipeline_ready: make.gauge(PIPELINE_READY, "1 if /readyz answers 200, else 0")?,
             registry: registry.clone(),
-        };
-        let started = Gauge::with_opts(Opts::new(START_TIME, "when the process started, in Unix seconds"))?;
-        started.set(seconds_since_epoch());
-        registry.register(Box::new(started))?;
-        Ok(metrics)
+        })
     }
 
     /// Records came from the source, with the size of their values in bytes.
@@ -170,12 +165,6 @@ impl Metrics {
 fn set(gauges: &IntGaugeVec, stream: &str, partition: u32, offset: u64) {
     let value = i64::try_from(offset).unwrap_or(i64::MAX);
     gauges.with_label_values(&[stream, &partition.to_string()]).set(value);
-}
-
-fn seconds_since_epoch() -> f64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// Makes a metric and registers it.

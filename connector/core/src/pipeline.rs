@@ -135,8 +135,9 @@ async fn move_records(
             }
         }
     };
-    written?;
+    // If the writer failed, the source may be idle and notice nothing by itself.
     source.stop();
+    written?;
     (&mut transform).await.map_err(|_| Error::Died("transform"))??;
     source.finished().await?;
     tracing::info!("everything that was read is stored");

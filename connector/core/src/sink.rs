@@ -15,7 +15,7 @@ use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
 use sha2::{Digest, Sha256};
 
-pub use resume::Resumed;
+pub use resume::{Repair, Resumed};
 pub use write::Written;
 
 use crate::batch::Origin;

@@ -21,6 +21,10 @@ const WIRE_VERSION: i16 = fluvio_smartmodule::SMARTMODULE_TIMESTAMPS_VERSION;
 /// has 1 GB in all. The same code makes its envelope natively; it is `too_large` in nearly all cases.
 const ENGINE_LIMIT: usize = 64 << 20;
 
+/// How far records that are handed over together may lie apart in time, in milliseconds (24 days). Fluvio
+/// (0.50) writes a record's time as the distance from the first one's, and writes greater ones wrongly.
+const FARTHEST: u64 = i32::MAX as u64;
+
 /// What went wrong with the SmartModule. None of these is a record's fault: a record that is no event
 /// gets an envelope that says so.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,8 @@ pub struct Annotated {
     pub partition: Arc<StreamPartition>,
     /// Offset and envelope of each record.
     pub envelopes: Vec<(u64, Bytes)>,
+    /// Size of the records' values, in bytes.
+    pub bytes: usize,
     /// Where to go on behind this chunk.
     pub next_offset: u64,
     /// The source's own note of that place.
@@ -125,6 +131,7 @@ impl Transform {
     /// [`Error::Run`]
     pub fn annotate(&mut self, chunk: Chunk) -> Result<Annotated, Error> {
         let Chunk { partition, records, next_offset, bookmark } = chunk;
+        let bytes = records.iter().map(|record| record.value.len()).sum();
         let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
         let envelopes = if records.iter().any(|record| record.value.len() > ENGINE_LIMIT) {
             records.iter().map(|record| self.annotate_natively(record)).collect()
@@ -137,10 +144,23 @@ impl Transform {
             })?
         };
         let envelopes = offsets.into_iter().zip(envelopes).collect();
-        Ok(Annotated { partition, envelopes, next_offset, bookmark })
+        Ok(Annotated { partition, envelopes, bytes, next_offset, bookmark })
     }
 
-    fn process(&mut self, records: Vec<Record>) -> Result<Vec<Bytes>, String> {
+    fn process(&mut self, mut records: Vec<Record>) -> Result<Vec<Bytes>, String> {
+        let mut envelopes = Vec::with_capacity(records.len());
+        while let Some(first) = records.first() {
+            let base = first.timestamp_ms;
+            let is_far = |record: &Record| record.timestamp_ms.abs_diff(base) > FARTHEST;
+            let end = records.iter().position(is_far).unwrap_or(records.len());
+            let later = records.split_off(end);
+            envelopes.append(&mut self.process_together(records)?);
+            records = later;
+        }
+        Ok(envelopes)
+    }
+
+    fn process_together(&mut self, records: Vec<Record>) -> Result<Vec<Bytes>, String> {
         let count = records.len();
         let base_timestamp = records.first().map_or(0, |record| record.timestamp_ms);
         let records = records.into_iter().map(|record| {

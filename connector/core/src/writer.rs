@@ -16,7 +16,7 @@ use crate::batch::{self, Batch, Due, Origin};
 use crate::config::sections::Batch as Limits;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
-use crate::sink::{self, Sink, Written};
+use crate::sink::{self, Repair, Sink, Written};
 use crate::source::kafka::Acknowledge;
 use crate::source::{Event, Resume, StreamPartition};
 use crate::transform::Annotated;
@@ -43,6 +43,7 @@ struct Partition {
     origin: Arc<Origin>,
     /// Offsets behind the checkpoint that are stored already.
     stored: BTreeSet<u64>,
+    repair: Option<Repair>,
     batch: Option<Batch>,
 }
 
@@ -153,7 +154,12 @@ impl Writer {
 
     async fn assign(&mut self, partition: StreamPartition, reason: Option<&str>) -> Result<Resume, Error> {
         let resumed = self.sink.resume(&partition, reason).await?;
-        let state = Partition { origin: resumed.origin, stored: resumed.stored, batch: None };
+        let state = Partition {
+            origin: resumed.origin,
+            stored: resumed.stored,
+            repair: resumed.repair,
+            batch: None,
+        };
         self.partitions.insert(partition.clone(), state);
         if let Some(next_offset) = resumed.next_offset {
             self.metrics.checkpoint(&partition.stream, partition.partition, next_offset);
@@ -163,7 +169,7 @@ impl Writer {
 
     /// Puts a chunk into its partition's batch.
     fn take(&mut self, chunk: Annotated) -> Result<(), Error> {
-        let Annotated { partition, envelopes, next_offset, bookmark } = chunk;
+        let Annotated { partition, envelopes, bytes, next_offset, bookmark } = chunk;
         let Some(&(first_offset, _)) = envelopes.first() else { return Ok(()) };
         let state = self
             .partitions
@@ -172,9 +178,10 @@ impl Writer {
         let now = Instant::now();
         let batch = state.batch.get_or_insert_with(|| {
             self.waiting.push_back((*partition).clone());
-            Batch::open(Arc::clone(&state.origin), first_offset, now)
+            let mut batch = Batch::open(Arc::clone(&state.origin), first_offset, now);
+            batch.repair = state.repair.filter(|repair| first_offset < repair.end).map(|repair| repair.id);
+            batch
         });
-        let bytes = envelopes.iter().map(|(_, envelope)| envelope.len()).sum();
         self.metrics.consumed(envelopes.len(), bytes);
         for (offset, envelope) in &envelopes {
             if state.stored.remove(offset) {

@@ -71,7 +71,15 @@ impl Answer {
     /// An empty answer; `head` takes the response when it can begin.
     pub(crate) fn new(terms: Terms, head: oneshot::Sender<Head>, runtime: Handle) -> Self {
         let encoder = Encoder::new(terms.coding);
-        Self { terms, head: Some(head), encoder, held: SpooledTempFile::new(IN_MEMORY), stream: None, format: None, runtime }
+        Self {
+            terms,
+            head: Some(head),
+            encoder,
+            held: SpooledTempFile::new(IN_MEMORY),
+            stream: None,
+            format: None,
+            runtime,
+        }
     }
 
     /// Names the format of the output.
@@ -180,7 +188,8 @@ impl Answer {
             return;
         }
         let tag = &self.terms.exception_tag;
-        let block = format!("\r\n__exception__\r\n{tag}\r\n{message}{} {tag}\r\n__exception__\r\n", message.len());
+        let block =
+            format!("\r\n__exception__\r\n{tag}\r\n{message}{} {tag}\r\n__exception__\r\n", message.len());
         let sent = self.encoder.flush().map_err(|_| Unread).and_then(|()| self.send_output());
         let sent = sent.and_then(|()| self.encoder.write(block.as_bytes()).map_err(|_| Unread));
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Identity(Vec::new()));

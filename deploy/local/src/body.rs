@@ -46,7 +46,8 @@ pub(crate) struct BodyReader {
 /// A channel for one body. Reading fails as soon as `cancelled` is set.
 pub(crate) fn channel(cancelled: CancellationToken) -> (BodySender, BodyReader) {
     let (sender, pieces) = mpsc::channel(PIECES);
-    let reader = BodyReader { pieces, current: Bytes::new(), ended: false, cancelled, runtime: Handle::current() };
+    let reader =
+        BodyReader { pieces, current: Bytes::new(), ended: false, cancelled, runtime: Handle::current() };
     (BodySender(sender), reader)
 }
 

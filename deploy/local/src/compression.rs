@@ -38,7 +38,8 @@ impl Coding {
 
     /// The best coding among those that an Accept-Encoding header lists.
     pub(crate) fn accepted(header: &str) -> Self {
-        let offers = |name| header.split(',').any(|offer| offer.split(';').next().is_some_and(|n| n.trim() == name));
+        let offers =
+            |name| header.split(',').any(|offer| offer.split(';').next().is_some_and(|n| n.trim() == name));
         [("lz4", Self::Lz4), ("gzip", Self::Gzip), ("deflate", Self::Deflate)]
             .into_iter()
             .find_map(|(name, coding)| offers(name).then_some(coding))
@@ -138,8 +139,10 @@ impl<R: BufRead> Frames<R> {
         let block = &self.packed[HEADER..];
         match self.packed[0] {
             METHOD_LZ4 => {
-                let wrong = |error: &dyn std::fmt::Display| io::Error::other(FrameError::Block(error.to_string()));
-                let length = lz4_flex::decompress_into(block, &mut self.plain).map_err(|error| wrong(&error))?;
+                let wrong =
+                    |error: &dyn std::fmt::Display| io::Error::other(FrameError::Block(error.to_string()));
+                let length =
+                    lz4_flex::decompress_into(block, &mut self.plain).map_err(|error| wrong(&error))?;
                 if length != plain_size {
                     return Err(wrong(&format!("{length} bytes instead of {plain_size}")));
                 }
@@ -301,7 +304,10 @@ mod tests {
     fn every_coding_gives_back_what_it_took() {
         let large: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
         for coding in ALL {
-            assert_eq!(decoded(coding, encoded(coding, &[b"one, ", b"two", &large])).unwrap()[..8], *b"one, two");
+            assert_eq!(
+                decoded(coding, encoded(coding, &[b"one, ", b"two", &large])).unwrap()[..8],
+                *b"one, two"
+            );
             assert_eq!(decoded(coding, encoded(coding, &[&large])).unwrap(), large, "{coding:?}");
             assert_eq!(decoded(coding, encoded(coding, &[])).unwrap(), b"", "{coding:?}");
         }

@@ -83,8 +83,10 @@ impl Connection {
         if assignments.is_empty() {
             return Ok(());
         }
-        let list: Vec<_> =
-            assignments.iter().map(|(name, value)| format!("{} = {}", sql::identifier(name), sql::quote(value))).collect();
+        let list: Vec<_> = assignments
+            .iter()
+            .map(|(name, value)| format!("{} = {}", sql::identifier(name), sql::quote(value)))
+            .collect();
         self.run(format!("SET {}", list.join(", ")).as_bytes(), "Null").map(drop)
     }
 

@@ -71,8 +71,27 @@ impl Exception {
             code::REQUIRED_PASSWORD => StatusCode::UNAUTHORIZED,
             192 | 193 | 512 | code::AUTHENTICATION_FAILED => StatusCode::FORBIDDEN,
             // Values and texts that cannot be parsed, arguments that cannot be right.
-            6 | 8 | 15 | 25..=27 | 36..=38 | 41 | 44 | 53 | 62 | 72 | 117 | 123 | 167 | 168 | 223 | 321 | 376
-            | 427 | 441 | 675 | 676 => StatusCode::BAD_REQUEST,
+            6
+            | 8
+            | 15
+            | 25..=27
+            | 36..=38
+            | 41
+            | 44
+            | 53
+            | 62
+            | 72
+            | 117
+            | 123
+            | 167
+            | 168
+            | 223
+            | 321
+            | 376
+            | 427
+            | 441
+            | 675
+            | 676 => StatusCode::BAD_REQUEST,
             // Names that nothing has.
             46 | 47 | 50 | 56 | 60 | 63 | 73 | 78 | 81 | 115 | 152 | 336 | 511 => StatusCode::NOT_FOUND,
             229 => StatusCode::PAYLOAD_TOO_LARGE,
@@ -82,9 +101,10 @@ impl Exception {
             76 | 209 | 439 => StatusCode::SERVICE_UNAVAILABLE,
             // Where ClickHouse says 500, this server knows better, and clients do as well.
             code::TOO_MANY_SIMULTANEOUS_QUERIES => StatusCode::SERVICE_UNAVAILABLE,
-            code::CHECKSUM_DOESNT_MATCH | code::CANNOT_DECOMPRESS | code::BAD_REQUEST_PARAMETER | code::NETWORK_ERROR => {
-                StatusCode::BAD_REQUEST
-            }
+            code::CHECKSUM_DOESNT_MATCH
+            | code::CANNOT_DECOMPRESS
+            | code::BAD_REQUEST_PARAMETER
+            | code::NETWORK_ERROR => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -127,7 +147,8 @@ mod tests {
 
     #[test]
     fn the_engine_s_text_keeps_its_code_and_loses_the_version() {
-        let engine = "Code: 60. DB::Exception: Table default.t does not exist. (UNKNOWN_TABLE) (version 26.7.2.1)";
+        let engine =
+            "Code: 60. DB::Exception: Table default.t does not exist. (UNKNOWN_TABLE) (version 26.7.2.1)";
         let exception = Exception::from_engine(engine);
         assert_eq!(exception.code, 60);
         assert_eq!(exception.status(), StatusCode::NOT_FOUND);
@@ -147,6 +168,9 @@ mod tests {
     #[test]
     fn statuses_are_clickhouse_s() {
         let status = |code| Exception::new(code, "X", "x").status().as_u16();
-        assert_eq!([62, 60, 81, 516, 48, 159, 164, 395].map(status), [400, 404, 404, 403, 501, 408, 500, 500]);
+        assert_eq!(
+            [62, 60, 81, 516, 48, 159, 164, 395].map(status),
+            [400, 404, 404, 403, 501, 408, 500, 500]
+        );
     }
 }

@@ -36,7 +36,8 @@ pub(crate) fn run(
     connection.set(&call.settings)?;
     let all = server.registry.all();
     let rows: Vec<_> = all.iter().map(|running| row(running)).collect();
-    let mut sql = format!("SELECT query_id FROM values('{COLUMNS}', {}) WHERE ", rows.join(", ")).into_bytes();
+    let mut sql =
+        format!("SELECT query_id FROM values('{COLUMNS}', {}) WHERE ", rows.join(", ")).into_bytes();
     sql.extend_from_slice(condition);
     let found = connection.run(&sql, "LineAsString")?;
     let found = String::from_utf8_lossy(found.data()).into_owned();

@@ -31,7 +31,11 @@ impl Lanes {
     ///
     /// # Errors
     /// The request was cancelled while it waited.
-    pub(crate) async fn enter(&self, is_insert: bool, cancelled: &CancellationToken) -> Result<Lane<'_>, Exception> {
+    pub(crate) async fn enter(
+        &self,
+        is_insert: bool,
+        cancelled: &CancellationToken,
+    ) -> Result<Lane<'_>, Exception> {
         let places = async {
             let shared = if is_insert { None } else { Some(self.shared.acquire().await?) };
             Ok::<_, AcquireError>(Lane { _shared: shared, _any: self.all.acquire().await? })

@@ -1,4 +1,9 @@
 //! The ClickHouse engine, embedded, behind ClickHouse's own HTTP interface on loopback
+//!
+//! A development default, not a database product. Clients cannot tell it from a server, but for this:
+//! one user; no TLS, roles or quotas; no external data, `INTO OUTFILE` or `input()`; of compressions
+//! gzip, deflate and LZ4; KILL QUERY sees the requests of this server and always ends an insert whole
+//! or not at all; the setting `log_comment` carries the query id; `queryID()` is the engine's own.
 
 mod answer;
 mod body;
@@ -9,6 +14,7 @@ mod kill;
 mod lanes;
 mod library;
 mod registry;
+mod repair;
 mod request;
 mod run;
 mod serve;

@@ -107,7 +107,12 @@ impl Registry {
     ///
     /// # Errors
     /// Its id is in use, or too many requests are waiting.
-    pub(crate) fn enter(self: &Arc<Self>, query_id: &str, user: &str, database: &str) -> Result<Ticket, Exception> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        query_id: &str,
+        user: &str,
+        database: &str,
+    ) -> Result<Ticket, Exception> {
         let mut all = lock(&self.running);
         if all.contains_key(query_id) {
             let message = format!("Query with id = {query_id} is already running");

@@ -58,7 +58,8 @@ impl Call {
         let mut pairs: Vec<(String, String)> = form_urlencoded::parse(url.as_bytes()).into_owned().collect();
         let headers = request.headers().clone();
         let is_get = request.method() == Method::GET || request.method() == Method::HEAD;
-        let is_form = text(&headers, "content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
+        let is_form =
+            text(&headers, "content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
         let body = if is_form {
             pairs.extend(form(request).await?);
             None
@@ -70,8 +71,9 @@ impl Call {
 
     fn new(pairs: Vec<(String, String)>, headers: &HeaderMap, is_get: bool) -> Result<Self, Exception> {
         let coding = text(headers, "content-encoding").unwrap_or_default();
-        let coding = Coding::from_http(coding)
-            .ok_or_else(|| unsupported(format!("Unknown HTTP compression '{coding}'; gzip, deflate and lz4 are known")))?;
+        let coding = Coding::from_http(coding).ok_or_else(|| {
+            unsupported(format!("Unknown HTTP compression '{coding}'; gzip, deflate and lz4 are known"))
+        })?;
         let mut call = Self {
             query_id: String::new(),
             query: String::new(),
@@ -102,8 +104,15 @@ impl Call {
                 "compress" => frames = is_on(&name, &value)?,
                 "decompress" if is_on(&name, &value)? => call.body_coding.1 = Coding::Frames,
                 // Of no use here: roles and quotas do not exist, and answers are buffered as they are.
-                "database" | "default_format" | "decompress" | "buffer_size" | "quota_key" | "role" | "stacktrace"
-                | "client_protocol_version" | "close_session" => {}
+                "database"
+                | "default_format"
+                | "decompress"
+                | "buffer_size"
+                | "quota_key"
+                | "role"
+                | "stacktrace"
+                | "client_protocol_version"
+                | "close_session" => {}
                 _ => {
                     if name == "enable_http_compression" {
                         http_compression = is_on(&name, &value)?;
@@ -146,7 +155,9 @@ async fn form(request: Request) -> Result<Vec<(String, String)>, Exception> {
 }
 
 fn header_credentials(headers: &HeaderMap) -> Result<Option<(String, String)>, Exception> {
-    if let Some(basic) = text(headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Basic ")) {
+    if let Some(basic) =
+        text(headers, header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Basic "))
+    {
         let wrong = || bad_parameter("The Authorization header is not user:password in base64");
         let plain = BASE64_STANDARD.decode(basic.trim()).map_err(|_| wrong())?;
         let plain = String::from_utf8(plain).map_err(|_| wrong())?;
@@ -172,7 +183,8 @@ fn is_on(name: &str, value: &str) -> Result<bool, Exception> {
 
 fn session_timeout(value: &str) -> Result<Duration, Exception> {
     let seconds = value.parse().ok().filter(|seconds| (1..=3600).contains(seconds));
-    let seconds = seconds.ok_or_else(|| bad_parameter(format!("session_timeout is '{value}', not 1 to 3600 seconds")))?;
+    let seconds = seconds
+        .ok_or_else(|| bad_parameter(format!("session_timeout is '{value}', not 1 to 3600 seconds")))?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -182,7 +194,8 @@ mod tests {
 
     fn call(url: &str, headers: &[(&'static str, &'static str)]) -> Result<Call, Exception> {
         let pairs = form_urlencoded::parse(url.as_bytes()).into_owned().collect();
-        let headers = headers.iter().map(|(name, value)| ((*name).try_into().unwrap(), (*value).try_into().unwrap()));
+        let headers =
+            headers.iter().map(|(name, value)| ((*name).try_into().unwrap(), (*value).try_into().unwrap()));
         Call::new(pairs, &headers.collect(), false)
     }
 
@@ -191,7 +204,8 @@ mod tests {
         let call = call("query=SELECT+1&max_threads=1&param_x=a%09b&database=d&query_id=q", &[]).unwrap();
         assert_eq!((call.query.as_str(), call.query_id.as_str()), ("SELECT 1", "q"));
         assert_eq!(call.database.as_deref(), Some("d"));
-        let settings = [("max_threads", "1"), ("param_x", "a\tb")].map(|(name, value)| (name.into(), value.into()));
+        let settings =
+            [("max_threads", "1"), ("param_x", "a\tb")].map(|(name, value)| (name.into(), value.into()));
         assert_eq!(call.settings, settings);
     }
 
@@ -200,7 +214,10 @@ mod tests {
         let basic = ("authorization", "Basic dTpwOnE=");
         assert_eq!(call("", &[basic]).unwrap().credentials, Some(("u".into(), "p:q".into())));
         assert_eq!(call("user=a", &[basic]).unwrap().credentials, Some(("a".into(), String::new())));
-        assert_eq!(call("", &[("x-clickhouse-key", "k")]).unwrap().credentials, Some(("default".into(), "k".into())));
+        assert_eq!(
+            call("", &[("x-clickhouse-key", "k")]).unwrap().credentials,
+            Some(("default".into(), "k".into()))
+        );
         assert_eq!(call("", &[]).unwrap().credentials, None);
     }
 
@@ -216,7 +233,12 @@ mod tests {
     #[test]
     fn nonsense_is_named() {
         assert!(call("session_timeout=0", &[]).is_err());
-        assert!(call("compress=maybe", &[]).unwrap_err().to_string().contains("'maybe' is not a value for 'compress'"));
+        assert!(
+            call("compress=maybe", &[])
+                .unwrap_err()
+                .to_string()
+                .contains("'maybe' is not a value for 'compress'")
+        );
         assert!(call("", &[("content-encoding", "zstd")]).unwrap_err().to_string().contains("zstd"));
     }
 }

@@ -108,7 +108,7 @@ fn read_statement(call: &Call, body: &mut dyn BufRead) -> Result<(Vec<u8>, State
     }
     text.clear();
     loop {
-        let piece = body.fill_buf().map_err(body_error)?;
+        let piece = body.fill_buf().map_err(|error| body_error(&error))?;
         if piece.is_empty() {
             break;
         }
@@ -131,7 +131,7 @@ fn read_statement(call: &Call, body: &mut dyn BufRead) -> Result<(Vec<u8>, State
 
 fn read_to_end(text: &mut Vec<u8>, body: &mut dyn BufRead) -> Result<(), Exception> {
     let limit = MAX_TEXT as u64 + 1;
-    body.take(limit).read_to_end(text).map_err(body_error)?;
+    body.take(limit).read_to_end(text).map_err(|error| body_error(&error))?;
     if text.len() > MAX_TEXT { Err(too_large()) } else { Ok(()) }
 }
 
@@ -140,7 +140,7 @@ fn too_large() -> Exception {
 }
 
 /// What a body that cannot be read means for the client.
-fn body_error(error: io::Error) -> Exception {
+fn body_error(error: &io::Error) -> Exception {
     let inner = error.get_ref();
     match inner.and_then(|inner| inner.downcast_ref::<BodyError>()) {
         Some(BodyError::Cancelled) => return exception::cancelled(),
@@ -151,7 +151,11 @@ fn body_error(error: io::Error) -> Exception {
         Some(error @ FrameError::Checksum) => {
             Exception::new(code::CHECKSUM_DOESNT_MATCH, "CHECKSUM_DOESNT_MATCH", error)
         }
-        _ => Exception::new(code::CANNOT_DECOMPRESS, "CANNOT_DECOMPRESS", format!("Cannot decompress: {error}")),
+        _ => Exception::new(
+            code::CANNOT_DECOMPRESS,
+            "CANNOT_DECOMPRESS",
+            format!("Cannot decompress: {error}"),
+        ),
     }
 }
 
@@ -196,7 +200,7 @@ fn insert(
     let mut insert = connection.insert(head, format)?;
     let mut going = first.is_empty() || insert.append(first);
     while going {
-        let piece = body.fill_buf().map_err(body_error)?;
+        let piece = body.fill_buf().map_err(|error| body_error(&error))?;
         if piece.is_empty() {
             break;
         }
@@ -237,7 +241,8 @@ fn select(
         if copy(reader, answer).is_err() {
             gone();
         }
-        let outcome = query.join().unwrap_or_else(|_| Err(exception::internal("the query's thread panicked")));
+        let outcome =
+            query.join().unwrap_or_else(|_| Err(exception::internal("the query's thread panicked")));
         outcome.map_err(|exception| exception.without(&outfile))
     })
 }

@@ -16,6 +16,7 @@ use crate::engine::Engine;
 use crate::lanes::Lanes;
 use crate::library::LoadError;
 use crate::registry::Registry;
+use crate::repair;
 use crate::server::{Server, router};
 use crate::session::Sessions;
 
@@ -66,6 +67,14 @@ pub(crate) fn serve(args: &Args, password: String) -> Result<(), ServeError> {
         let listen = |source| ServeError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let repaired = repair::forget_lost_blocks(&path);
+        let forgotten = repaired.map_err(|source| ServeError::Folder { path: path.clone(), source })?;
+        if forgotten > 0 {
+            tracing::warn!(
+                forgotten,
+                "the engine was killed: forgot insert tokens of rows that were not stored"
+            );
+        }
         let engine = Arc::new(Engine::start(&args.library, &path)?);
         tracing::info!(version = engine.version, path = %path.display(), "engine started");
         let server = Arc::new(Server {

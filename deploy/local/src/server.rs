@@ -45,13 +45,18 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 }
 
 async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
-    let is_check = request.uri().query().is_none() && matches!(*request.method(), Method::GET | Method::HEAD);
+    let headers = request.headers();
+    let has_body =
+        headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::CONTENT_LENGTH);
+    let asks = request.uri().query().is_some() || has_body || request.method() == Method::POST;
     match request.uri().path() {
         "/ping" | "/replicas_status" => "Ok.\n".into_response(),
-        "/" if is_check && !request.headers().contains_key(header::TRANSFER_ENCODING) => "Ok.\n".into_response(),
+        "/" if !asks => "Ok.\n".into_response(),
         "/" => query(&server, request).await,
         path => {
-            let help = format!("There is no handle {path}\n\nUse / or /ping for health checks, and / for queries.\n");
+            let help = format!(
+                "There is no handle {path}\n\nUse / or /ping for health checks, and / for queries.\n"
+            );
             (StatusCode::NOT_FOUND, help).into_response()
         }
     }
@@ -123,9 +128,8 @@ fn authenticate(server: &Server, call: &Call) -> Result<(), Exception> {
     if user == server.user && password == server.password {
         return Ok(());
     }
-    let message = format!(
-        "{user}: Authentication failed: password is incorrect, or there is no user with such name"
-    );
+    let message =
+        format!("{user}: Authentication failed: password is incorrect, or there is no user with such name");
     let mut exception = Exception::new(code::AUTHENTICATION_FAILED, "AUTHENTICATION_FAILED", message);
     exception.asks_for_credentials = call.credentials.is_none();
     Err(exception)
@@ -135,7 +139,8 @@ fn respond(server: &Server, head: Head, query_id: &str, tag: &str) -> Response {
     let body = match head.body {
         Pieces::Whole(bytes) => Body::from(bytes),
         Pieces::Stream(pieces) => {
-            let next = |mut pieces: tokio::sync::mpsc::Receiver<_>| async { Some((pieces.recv().await?, pieces)) };
+            let next =
+                |mut pieces: tokio::sync::mpsc::Receiver<_>| async { Some((pieces.recv().await?, pieces)) };
             Body::from_stream(stream::unfold(pieces, next))
         }
     };
@@ -163,15 +168,20 @@ fn respond(server: &Server, head: Head, query_id: &str, tag: &str) -> Response {
     if let Some(format) = format {
         response = response.header("X-ClickHouse-Format", format);
     }
-    response.body(body).unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response())
+    response
+        .body(body)
+        .unwrap_or_else(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response())
 }
 
 /// The media type that ClickHouse gives a format.
 fn content_type(format: Option<&str>) -> &'static str {
-    const BINARY: [&str; 8] = ["RowBinary", "Native", "Parquet", "Arrow", "ORC", "Avro", "MsgPack", "Protobuf"];
+    const BINARY: [&str; 8] =
+        ["RowBinary", "Native", "Parquet", "Arrow", "ORC", "Avro", "MsgPack", "Protobuf"];
     match format {
         None => "text/plain; charset=UTF-8",
-        Some("JSONEachRow" | "NDJSON" | "JSONLines" | "JSONCompactEachRow") => "application/x-ndjson; charset=UTF-8",
+        Some("JSONEachRow" | "NDJSON" | "JSONLines" | "JSONCompactEachRow") => {
+            "application/x-ndjson; charset=UTF-8"
+        }
         Some(format) if format.starts_with("JSON") => "application/json; charset=UTF-8",
         Some(format) if format.starts_with("TabSeparated") || format.starts_with("TSV") => {
             "text/tab-separated-values; charset=UTF-8"
@@ -189,4 +199,3 @@ fn tag() -> String {
     let mut random = rand::rng();
     (0..16).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect()
 }
-

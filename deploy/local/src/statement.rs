@@ -96,7 +96,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Statement, Exception> {
     let word = |index: usize, keyword: &str| tokens.get(index).is_some_and(|token| token.is(text, keyword));
     let pair = |one, two| (0..tokens.len()).any(|at| word(at, one) && word(at + 1, two));
     if pair("INTO", "OUTFILE") || pair("FROM", "INFILE") {
-        return Err(unsupported("INTO OUTFILE and FROM INFILE are not allowed: they name files of the server"));
+        return Err(unsupported(
+            "INTO OUTFILE and FROM INFILE are not allowed: they name files of the server",
+        ));
     }
     let text_end = last.end;
     let format_at = format_clause(text, &tokens);

@@ -26,7 +26,7 @@ pub(crate) fn prepare_everything(workspace: &Workspace) -> Result<ExitCode> {
 pub(crate) fn annotate(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     compilers()?;
     let modules = wasm::prepare(workspace)?;
-    workspace.build(&["voc-connector"])?;
+    workspace.build()?;
     let mut command = Command::new(workspace.binary("voc-connector"));
     become_it(command.arg("annotate").arg("--smartmodule").arg(modules.voc).args(args))
 }
@@ -34,7 +34,7 @@ pub(crate) fn annotate(workspace: &Workspace, args: &[String]) -> Result<ExitCod
 /// `cargo xtask generate`
 pub(crate) fn generate(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     compilers()?;
-    workspace.build(&["voc-tests"])?;
+    workspace.build()?;
     become_it(Command::new(workspace.binary("voc-generate")).args(args))
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
     compilers()?;
     let modules = wasm::prepare(workspace)?;
     let library = chdb::prepare()?;
-    workspace.build(&["voc-clickhouse-local", "voc-connector", "voc-tests"])?;
+    workspace.build()?;
     let mut command = Command::new(workspace.binary("voc-bench"));
     tell_places(&mut command, workspace, Some(&modules), Some(&library));
     become_it(command.args(args))

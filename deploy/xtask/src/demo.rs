@@ -14,6 +14,7 @@ mod summary;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -21,7 +22,11 @@ use clap::Args;
 use crate::prepare::{chdb, compilers, wasm};
 use crate::workspace::Workspace;
 use folder::Folder;
+use progress::Progress;
 use stack::{Interrupted, Stack};
+
+/// No file takes longer; a connector that hangs is noticed in the end.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Options of `cargo xtask demo`.
 #[derive(Args)]
@@ -54,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     compilers()?;
     let modules = wasm::prepare(workspace)?;
     let library = chdb::prepare()?;
-    workspace.build(&["voc-clickhouse-local", "voc-connector", "voc-api", "voc-tests"])?;
+    workspace.build()?;
 
     let input = folder.input(workspace)?;
     // Chosen again, because building takes minutes.
@@ -82,8 +87,17 @@ fn stream(
     ports: &ports::Ports,
     once: bool,
 ) -> Result<bool> {
-    stack.until_ready(ports)?;
     println!("streaming {} through the SmartModule into ClickHouse", input.path.display());
+    let lines = input.lines(once)?;
+    let mut progress = Progress::begin(lines, ports, input);
+    stack.start_connector()?;
+    stack.until(PATIENCE, "the file to be stored", |stack| {
+        let stored = progress.show(ports, input);
+        let finished = if once { stack.connector_is_done() } else { stored >= lines };
+        Ok(finished.then_some(()))
+    })?;
+    progress.finish(ports, input);
+    stack.until_ready(ports)?;
     let equal = compare::after_streaming(workspace, stack, input, ports, once)?;
     if once {
         return Ok(equal);

@@ -31,6 +31,15 @@ pub struct Rounds {
     pub native: Vec<Round>,
 }
 
+impl Rounds {
+    /// Adds the rounds of a later run.
+    pub fn extend(&mut self, later: Self) {
+        self.echo.extend(later.echo);
+        self.ours.extend(later.ours);
+        self.native.extend(later.native);
+    }
+}
+
 /// Runs `rounds` rounds over 463-byte call events of ten tenants.
 ///
 /// # Errors

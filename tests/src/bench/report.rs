@@ -20,6 +20,26 @@ impl Round {
     }
 }
 
+/// What a figure was taken on: cores and processor.
+#[must_use]
+pub fn machine() -> String {
+    let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let names = || information.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let name = names().next().map_or("unknown processor", |(_, name)| name);
+    format!("{} x {name}", names().count())
+}
+
+/// The round with the middle rate.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn middle(rounds: &[Round]) -> Round {
+    let mut rounds = rounds.to_vec();
+    rounds.sort_by(|a, b| a.rate().total_cmp(&b.rate()));
+    rounds[rounds.len() / 2]
+}
+
 /// The middle of some figures, 0 of none.
 #[must_use]
 pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {

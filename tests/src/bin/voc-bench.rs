@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use voc_tests::bench::{engine, report};
+use voc_tests::bench::report::Round;
+use voc_tests::bench::{engine, pipeline, report};
+use voc_tests::harness::clickhouse::ClickHouse;
 
 /// Measures events a second: the SmartModule in Fluvio's engine, and the pipeline from file to ClickHouse
 #[derive(Parser)]
@@ -15,16 +17,53 @@ struct Arguments {
     /// The module that only echoes
     #[arg(long, env = "VOC_ECHO")]
     echo: PathBuf,
-    /// Rounds of each contestant
-    #[arg(long, default_value_t = 15)]
+    /// Rounds of the engine, and runs of the pipeline in between
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Events in each run of the pipeline
+    #[arg(long, default_value_t = 500_000)]
+    events: usize,
+    /// Only the engine
+    #[arg(long)]
+    engine_only: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let rounds = engine::run(&arguments.echo, &arguments.smartmodule, arguments.rounds)?;
-    report::print("SmartModule that only echoes", &rounds.echo, None);
-    report::print("our SmartModule", &rounds.ours, Some(("echo", &rounds.echo)));
-    report::print("the transform, native", &rounds.native, Some(("echo", &rounds.echo)));
+    println!("{}", report::machine());
+    if arguments.engine_only {
+        let rounds = engine::run(&arguments.echo, &arguments.smartmodule, arguments.rounds)?;
+        print_engine(&rounds);
+        return Ok(());
+    }
+    let clickhouse = ClickHouse::start();
+    let mut all = engine::Rounds::default();
+    let (mut ours, mut with_10, mut with_400) = (Vec::new(), Vec::new(), Vec::new());
+    // In turn, so that whatever else the machine does meets all of them.
+    for round in 0..arguments.rounds {
+        let rounds = engine::run(&arguments.echo, &arguments.smartmodule, 5)?;
+        ours.push(report::middle(&rounds.ours));
+        all.extend(rounds);
+        with_10.push(pipeline::run(&clickhouse, &format!("bench_10_{round}"), arguments.events, 10).round);
+        with_400.push(pipeline::run(&clickhouse, &format!("bench_400_{round}"), arguments.events, 400).round);
+    }
+    print_engine(&all);
+    let against = Some(("our SmartModule", ours.as_slice()));
+    report::print("file to ClickHouse, 10 tenants", &with_10, against);
+    report::print("file to ClickHouse, 400 tenants", &with_400, against);
+
+    let small = pipeline::run(&clickhouse, "bench_memory", arguments.events, 10);
+    let large = pipeline::run(&clickhouse, "bench_memory_10", 10 * arguments.events, 10);
+    for run in [small, large] {
+        let Round { events, .. } = run.round;
+        println!("{:<40} {:>12} MiB", format!("peak memory of the connector, {events} events"), run.peak_memory);
+    }
     Ok(())
+}
+
+fn print_engine(rounds: &engine::Rounds) {
+    let against = Some(("echo", rounds.echo.as_slice()));
+    report::print("SmartModule that only echoes", &rounds.echo, None);
+    report::print("our SmartModule", &rounds.ours, against);
+    report::print("the transform, compiled natively", &rounds.native, against);
 }

@@ -3,12 +3,17 @@
 //! A crash can leave rows behind the last checkpoint, of a batch that was written in part or whole.
 //! They are found by their origins and not written again. The rows themselves decide, not the ledger:
 //! a crash can come between the two, and then the ledger is brought in line with the rows.
+//!
+//! An event that was sent twice has one row after a merge, and the ledger both origins. Behind the
+//! checkpoint that cannot be told from a row that was lost, so the origin leaves the ledger and is
+//! written again, under a token that was never used: [`Repair`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clickhouse::{Client, Row};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::rows::GenerationRow;
 use super::{Error, Sink, query_id_prefix};
@@ -26,6 +31,18 @@ pub struct Resumed {
     pub bookmark: String,
     /// Offsets from there on that are stored nevertheless.
     pub stored: BTreeSet<u64>,
+    /// What to write again there.
+    pub repair: Option<Repair>,
+}
+
+/// A stretch behind the checkpoint that a predecessor wrote in part or whole. The server remembers the
+/// predecessor's tokens, and would drop what is missing if it came under one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repair {
+    /// The stretch ends before this offset.
+    pub end: u64,
+    /// Part of the tokens of every insert that begins in it.
+    pub id: Uuid,
 }
 
 #[derive(Row, Deserialize)]
@@ -48,7 +65,16 @@ const OFFSETS_IN_LEDGER: &str = "
     WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND last_offset >= {from:UInt64}
         AND origin_offset >= {from:UInt64}";
 
-const FORGET_IN_LEDGER: &str = "
+/// Takes everything from an offset on out of the ledger: first out of entries that begin before it.
+const TRIM_LEDGER: &str = "
+    ALTER TABLE voc_origins UPDATE
+        offsets = bitmapSubsetInRange(offsets, 0, {from:UInt64}),
+        rows = bitmapCardinality(bitmapSubsetInRange(offsets, 0, {from:UInt64})),
+        last_offset = bitmapMax(bitmapSubsetInRange(offsets, 0, {from:UInt64}))
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
+        AND first_offset < {from:UInt64} AND last_offset >= {from:UInt64}";
+
+const CUT_LEDGER: &str = "
     DELETE FROM voc_origins
     WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND first_offset >= {from:UInt64}";
 
@@ -75,11 +101,12 @@ impl Sink {
         self.end_predecessor(&client, &origin).await?;
         let checkpoint = self.checkpoint(&client, &origin).await?;
         let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next_offset);
-        let stored = self.reconcile(&client, &origin, from).await?;
+        let (stored, end) = self.reconcile(&client, &origin, from).await?;
+        let repair = end.map(|end| Repair { end, id: Uuid::new_v4() });
         let (next_offset, bookmark) =
             checkpoint.map_or((None, String::new()), |found| (Some(found.next_offset), found.bookmark));
         tracing::info!(%origin, next_offset, stored_beyond = stored.len(), "partition taken");
-        Ok(Resumed { origin, next_offset, bookmark, stored })
+        Ok(Resumed { origin, next_offset, bookmark, stored, repair })
     }
 
     /// The stream's latest generation, 0 where it has none.
@@ -130,13 +157,14 @@ impl Sink {
         .await
     }
 
-    /// The offsets from `from` on that have rows. Where the ledger says otherwise, it is corrected.
-    pub(super) async fn reconcile(
+    /// The offsets from `from` on that have rows, and the end of what a predecessor wrote there, if
+    /// anything. Where the ledger says otherwise, it is corrected.
+    async fn reconcile(
         &self,
         client: &Client,
         origin: &Origin,
         from: u64,
-    ) -> Result<BTreeSet<u64>, Error> {
+    ) -> Result<(BTreeSet<u64>, Option<u64>), Error> {
         let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         let in_ledger = self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await?;
         if in_rows != in_ledger {
@@ -144,20 +172,57 @@ impl Sink {
                 %origin, from, rows = in_rows.len(), ledger = in_ledger.len(),
                 "the ledger differs from the rows behind the checkpoint, and is corrected"
             );
-            let rebuild = format!(
-                "INSERT INTO voc_origins
-                 SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),
-                     groupBitmapState(origin_offset)
-                 FROM ({OFFSETS_IN_ROWS}) HAVING count() > 0"
-            );
-            for statement in [FORGET_IN_LEDGER, &rebuild] {
-                self.persist("correct the ledger", || {
-                    bound(client, statement, origin, from).with_setting("insert_deduplicate", "0").execute()
-                })
-                .await?;
+            if !in_ledger.is_subset(&in_rows) {
+                self.correct_ledger(client, TRIM_LEDGER, origin, from).await?;
+                self.correct_ledger(client, CUT_LEDGER, origin, from).await?;
             }
+            self.enter(client, origin, from).await?;
+        }
+        let last = in_rows.last().max(in_ledger.last());
+        let end = last.map(|last| last + 1);
+        Ok((in_rows, end))
+    }
+
+    /// The offsets from `from` on that have rows, of an insert of our own that was refused. What the
+    /// ledger lacks of them is entered; what it has beyond them are events that were sent twice.
+    pub(super) async fn stored(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<BTreeSet<u64>, Error> {
+        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
+        if !in_rows.is_empty() {
+            self.enter(client, origin, from).await?;
         }
         Ok(in_rows)
+    }
+
+    /// Enters the rows that the ledger lacks.
+    async fn enter(&self, client: &Client, origin: &Origin, from: u64) -> Result<(), Error> {
+        let statement = format!(
+            "INSERT INTO voc_origins
+             SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),
+                 groupBitmapState(origin_offset)
+             FROM ({OFFSETS_IN_ROWS}) WHERE origin_offset NOT IN ({OFFSETS_IN_LEDGER}) HAVING count() > 0"
+        );
+        self.correct_ledger(client, &statement, origin, from).await
+    }
+
+    async fn correct_ledger(
+        &self,
+        client: &Client,
+        statement: &str,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<(), Error> {
+        self.persist("correct the ledger", || {
+            bound(client, statement, origin, from)
+                .with_setting("insert_deduplicate", "0")
+                .with_setting("mutations_sync", "2")
+                .execute()
+        })
+        .await
     }
 
     async fn offsets(

@@ -44,6 +44,7 @@ impl Sink {
                 return Err(Error::NoWindow { table: table.name.clone() });
             }
         }
+        self.readiness.ready();
         Ok(())
     }
 }

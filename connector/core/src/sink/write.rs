@@ -46,13 +46,16 @@ struct Piece<'a> {
     last_offset: u64,
     /// Why it is written: `batch`, or `half` of a piece that was refused.
     cause: &'static str,
+    /// Set where a predecessor wrote too.
+    repair: Option<Uuid>,
 }
 
 impl Piece<'_> {
     /// The token of the insert. **Do not change**: a retry by another version must have the same.
     fn token(&self) -> String {
-        let Self { origin, first_offset, last_offset, cause } = self;
-        format!("{origin}/{first_offset}-{last_offset}/{cause}")
+        let Self { origin, first_offset, last_offset, cause, repair } = self;
+        let repair = repair.map(|id| format!("/{id}")).unwrap_or_default();
+        format!("{origin}/{first_offset}-{last_offset}/{cause}{repair}")
     }
 }
 
@@ -77,6 +80,7 @@ impl Sink {
             first_offset: batch.first_offset,
             last_offset: batch.next_offset.saturating_sub(1),
             cause: "batch",
+            repair: batch.repair,
         };
         let rows = batch.rows();
         let refused = self.write_events(&client, &whole, &common, std::mem::take(&mut batch.events)).await?;
@@ -117,6 +121,7 @@ impl Sink {
                 first_offset: first.offset,
                 last_offset: last.offset,
                 cause: "half",
+                repair: whole.repair,
             };
             if let Some(error) = self.try_until_refused(client, &piece, common, &half).await? {
                 halves.extend(self.halves(client, whole.origin, half, &error, &mut refused).await?);
@@ -135,7 +140,7 @@ impl Sink {
         refused: &mut Vec<DeadLetter>,
     ) -> Result<[Vec<StoredEvent>; 2], Error> {
         let first_offset = events.first().map_or(0, |event| event.offset);
-        let stored = self.reconcile(client, origin, first_offset).await?;
+        let stored = self.stored(client, origin, first_offset).await?;
         events.retain(|event| !stored.contains(&event.offset));
         if let [event] = &events[..] {
             tracing::warn!(%origin, offset = event.offset, %error, "row refused, kept as a dead letter");
@@ -260,7 +265,10 @@ mod tests {
     #[test]
     fn tokens_do_not_change() {
         let origin = Origin { stream: "voc.events#2".to_owned(), partition: 3 };
-        let piece = Piece { origin: &origin, first_offset: 10, last_offset: 19, cause: "batch" };
+        let mut piece =
+            Piece { origin: &origin, first_offset: 10, last_offset: 19, cause: "batch", repair: None };
         assert_eq!(piece.token(), "voc.events#2/3/10-19/batch");
+        piece.repair = Some(Uuid::nil());
+        assert_eq!(piece.token(), "voc.events#2/3/10-19/batch/00000000-0000-0000-0000-000000000000");
     }
 }

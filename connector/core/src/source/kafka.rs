@@ -2,12 +2,12 @@
 //!
 //! The group shares the partitions out, and that is all it is trusted with: where a partition goes on
 //! is asked of the pipeline on every assignment, and the offsets that are committed to Kafka are for
-//! people and lag monitors, never read back. librdkafka runs on a thread of its own ([`reader`]),
+//! people and lag monitors, never read back. librdkafka runs on a thread of its own (`reader`),
 //! which turns its callbacks into [`Event`]s and sends them through a bounded channel. While the
 //! channel is full the thread goes on serving the group but reads no records, so a slow ClickHouse
 //! costs neither memory nor membership.
 //!
-//! Each partition has its own queue ([`partition`]): its end is told apart from the end of partition
+//! Each partition has its own queue (`partition`): its end is told apart from the end of partition
 //! 0 of another topic, and what a queue holds at once is a chunk.
 //!
 //! What stops the source is in [`Error`]; everything else (brokers that are down, leaders that move, a

@@ -13,9 +13,11 @@ fn insert_of(text: &str) -> Option<(String, String, String)> {
 
 fn select_of(text: &str) -> (String, String, Option<String>) {
     match parse(text.as_bytes()) {
-        Ok(Statement::Select { before, after, format }) => {
-            (String::from_utf8_lossy(&before).into_owned(), String::from_utf8_lossy(&after).into_owned(), format)
-        }
+        Ok(Statement::Select { before, after, format }) => (
+            String::from_utf8_lossy(&before).into_owned(),
+            String::from_utf8_lossy(&after).into_owned(),
+            format,
+        ),
         other => panic!("{text}: {other:?}"),
     }
 }
@@ -24,12 +26,22 @@ fn select_of(text: &str) -> (String, String, Option<String>) {
 fn inserts_are_cut_at_their_rows() {
     let cases = [
         ("INSERT INTO t FORMAT CSV\n1,2\n", "INSERT INTO t", "CSV", "1,2\n"),
-        ("insert into d.t(a, b) settings x=1 format RowBinary", "insert into d.t(a, b) settings x=1", "RowBinary", ""),
+        (
+            "insert into d.t(a, b) settings x=1 format RowBinary",
+            "insert into d.t(a, b) settings x=1",
+            "RowBinary",
+            "",
+        ),
         ("INSERT INTO t VALUES (1, 'a;b')", "INSERT INTO t", "Values", " (1, 'a;b')"),
         ("INSERT INTO `format` FORMAT TSV \t\n\n1", "INSERT INTO `format`", "TSV", "\n1"),
         ("INSERT INTO values FORMAT TSV", "INSERT INTO values", "TSV", ""),
         ("INSERT INTO t", "INSERT INTO t", "Values", ""),
-        ("INSERT INTO FUNCTION file('x', 'CSV') FORMAT CSV\n1", "INSERT INTO FUNCTION file('x', 'CSV')", "CSV", "1"),
+        (
+            "INSERT INTO FUNCTION file('x', 'CSV') FORMAT CSV\n1",
+            "INSERT INTO FUNCTION file('x', 'CSV')",
+            "CSV",
+            "1",
+        ),
     ];
     for (text, head, format, data) in cases {
         let expected = (head.to_owned(), format.to_owned(), data.to_owned());
@@ -39,7 +51,11 @@ fn inserts_are_cut_at_their_rows() {
 
 #[test]
 fn an_insert_from_a_query_is_a_command() {
-    for text in ["INSERT INTO t SELECT 1", "INSERT INTO t (a) WITH 1 AS x SELECT x", "INSERT INTO t (a) SELECT 1 FORMAT Null"] {
+    for text in [
+        "INSERT INTO t SELECT 1",
+        "INSERT INTO t (a) WITH 1 AS x SELECT x",
+        "INSERT INTO t (a) SELECT 1 FORMAT Null",
+    ] {
         assert!(matches!(parse(text.as_bytes()), Ok(Statement::Command { reads: false, .. })), "{text}");
     }
 }
@@ -74,7 +90,10 @@ fn the_pipe_goes_before_the_format() {
         owned("SELECT 1 ", "FORMAT JSON SETTINGS a = 1", Some("JSON"))
     );
     assert_eq!(select_of("SELECT format FROM t"), owned("SELECT format FROM t", "", None));
-    assert_eq!(select_of("(SELECT 1) UNION ALL (SELECT 2)"), owned("(SELECT 1) UNION ALL (SELECT 2)", "", None));
+    assert_eq!(
+        select_of("(SELECT 1) UNION ALL (SELECT 2)"),
+        owned("(SELECT 1) UNION ALL (SELECT 2)", "", None)
+    );
 }
 
 #[test]

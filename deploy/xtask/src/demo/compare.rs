@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::clickhouse::{get, number, rows};
 use super::folder::Input;
 use super::ports::Ports;
-use super::progress::Progress;
+use super::progress::stored;
 use super::stack::Stack;
 use super::summary;
 use crate::workspace::Workspace;
 
-/// No file takes longer; a connector that hangs is noticed in the end.
-const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// For what was appended while the comparison began.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// How often a file that grows under the comparison is tried again.
 const ATTEMPTS: u32 = 3;
 /// Averages are summed in another order by ClickHouse.
@@ -45,7 +45,7 @@ struct Expected {
     tenants: Tenants,
 }
 
-/// Waits until the file is stored, prints the summary, and returns whether it is what the file says.
+/// Waits until all of what the file says is stored, prints the summary, and returns whether it is the same.
 pub(super) fn after_streaming(
     workspace: &Workspace,
     stack: &mut Stack,
@@ -57,13 +57,11 @@ pub(super) fn after_streaming(
     loop {
         let size = input.path.metadata()?.len();
         let expected = expect(workspace, input, once)?;
-        let mut progress = Progress::new(expected.lines);
-        stack.until(PATIENCE, "the file to be stored", |stack| {
-            let stored = progress.show(ports, input).stored;
-            let finished = if once { stack.connector_is_done() } else { stored >= expected.lines };
-            Ok(finished.then_some(()))
-        })?;
-        progress.finish(ports, input);
+        if !once {
+            stack.until(PATIENCE, "the file's new lines to be stored", |_| {
+                Ok((stored(ports, input) >= Some(expected.lines)).then_some(()))
+            })?;
+        }
         let found = stack.retry("the API's summaries", || find(ports, input, &expected))?;
         if input.path.metadata()?.len() != size && !once && attempt < ATTEMPTS {
             attempt += 1;

@@ -1,6 +1,7 @@
 //! The demo's data folder: what survives from one run to the next.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +33,23 @@ pub(super) struct Input {
     pub(super) stream: String,
     /// When this folder first read it, RFC 3339: what the limits on timestamps are measured from.
     pub(super) read_at: String,
+}
+
+impl Input {
+    /// How many records the file has now; its unfinished last line is one only if the file `is_final`.
+    pub(super) fn lines(&self, is_final: bool) -> Result<u64> {
+        let mut file = BufReader::with_capacity(1 << 20, File::open(&self.path)?);
+        let (mut lines, mut last) = (0, b'\n');
+        loop {
+            let block = file.fill_buf()?;
+            let Some(end) = block.last() else { break };
+            last = *end;
+            lines += block.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let length = block.len();
+            file.consume(length);
+        }
+        Ok(lines + u64::from(is_final && last != b'\n'))
+    }
 }
 
 impl Folder {

@@ -172,7 +172,8 @@ fn spawn(plan: &Plan) -> Result<State> {
     let log = OpenOptions::new().create(true).append(true).open(&plan.log);
     let log: File = log.with_context(|| format!("cannot write {}", plan.log.display()))?;
     let log_start = log.metadata()?.len();
-    let mut command = Command::new(std::env::current_exe()?);
+    // This program itself, even where a build has replaced its file meanwhile.
+    let mut command = Command::new("/proc/self/exe");
     command
         .args(["become", "--parent", &std::process::id().to_string(), "--"])
         .arg(&plan.program)

@@ -14,11 +14,11 @@ const REJECTED: &str =
 
 /// How far it is.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Position {
+struct Position {
     /// Records read since the connector started.
     read: u64,
     /// Every record below this is stored.
-    pub(super) stored: u64,
+    stored: u64,
     rejected: u64,
 }
 
@@ -28,45 +28,48 @@ pub(super) struct Progress {
     terminal: bool,
     begun: Instant,
     /// What had been stored by an earlier run.
-    before: Option<u64>,
+    before: u64,
     due: Instant,
     last: Position,
 }
 
 impl Progress {
-    /// For `total` records.
-    pub(super) fn new(total: u64) -> Self {
-        let now = Instant::now();
+    /// For `total` records, before the connector is started.
+    pub(super) fn begin(total: u64, ports: &Ports, input: &Input) -> Self {
+        let last = ask(ports, input, Position::default());
         let terminal = std::io::stdout().is_terminal();
-        Self { total, terminal, begun: now, before: None, due: now, last: Position::default() }
+        let begun = Instant::now();
+        Self { total, terminal, begun, before: last.stored, due: begun + pause(terminal), last }
     }
 
-    /// Asks for the position and prints the line, unless that was done just before.
-    pub(super) fn show(&mut self, ports: &Ports, input: &Input) -> Position {
+    /// Asks for the position and prints the line, unless that was done just before. Returns up to which
+    /// record all are stored.
+    pub(super) fn show(&mut self, ports: &Ports, input: &Input) -> u64 {
         if Instant::now() >= self.due {
             self.show_now(ports, input);
         }
-        self.last
+        self.last.stored
     }
 
     /// The last line.
-    pub(super) fn finish(&mut self, ports: &Ports, input: &Input) -> Position {
+    pub(super) fn finish(&mut self, ports: &Ports, input: &Input) {
         self.show_now(ports, input);
         if self.terminal {
             println!();
         }
-        self.last
     }
 
     fn show_now(&mut self, ports: &Ports, input: &Input) {
         self.last = ask(ports, input, self.last);
-        let before = *self.before.get_or_insert(self.last.stored);
         let Position { read, stored, rejected } = self.last;
+        let new = stored.saturating_sub(self.before);
+        // The connector's counter is gone with it, but what it stored it has read.
+        let read = read.max(new);
         let seconds = self.begun.elapsed().as_secs_f64();
-        let rate = stored.saturating_sub(before) as f64 / seconds.max(0.001);
+        let rate = new as f64 / seconds.max(0.001);
+        let total = self.total;
         let line = format!(
-            "{seconds:5.1} s  read {read}  stored {stored} of {}  rejected {rejected}  {rate:.0} per second",
-            self.total
+            "{seconds:5.1} s  read {read}  stored {stored} of {total}  rejected {rejected}  {rate:.0} per second"
         );
         if self.terminal {
             print!("\r\x1b[K{line}");
@@ -75,21 +78,33 @@ impl Progress {
         } else {
             println!("{line}");
         }
-        let pause = if self.terminal { Duration::from_millis(200) } else { Duration::from_secs(1) };
-        self.due = Instant::now() + pause;
+        self.due = Instant::now() + pause(self.terminal);
     }
+}
+
+/// A line that is written over may change often, a log should not grow fast.
+fn pause(terminal: bool) -> Duration {
+    Duration::from_millis(if terminal { 200 } else { 1000 })
 }
 
 /// What cannot be had just now stays as it was: a process may be restarting, a table not made yet.
 fn ask(ports: &Ports, input: &Input, last: Position) -> Position {
     let read = get(&format!("http://127.0.0.1:{}/metrics", ports.monitoring), &[])
         .map_or(last.read, |metrics| sum_of(&metrics, "voc_events_consumed_total"));
-    let first = |sql: &str| Some(number(rows(ports.clickhouse, &input.stream, sql).ok()?.first()?.get(0)?));
     Position {
         read,
-        stored: first(STORED).unwrap_or(last.stored),
-        rejected: first(REJECTED).unwrap_or(last.rejected),
+        stored: stored(ports, input).unwrap_or(last.stored),
+        rejected: first_number(ports, input, REJECTED).unwrap_or(last.rejected),
     }
+}
+
+/// Up to which record all are stored, if ClickHouse can tell.
+pub(super) fn stored(ports: &Ports, input: &Input) -> Option<u64> {
+    first_number(ports, input, STORED)
+}
+
+fn first_number(ports: &Ports, input: &Input, sql: &str) -> Option<u64> {
+    Some(number(rows(ports.clickhouse, &input.stream, sql).ok()?.first()?.get(0)?))
 }
 
 /// The sum of a counter over all its labels, in Prometheus' text format, where a whole number has no fraction.

@@ -32,14 +32,15 @@ impl std::error::Error for Interrupted {}
 
 /// The processes in the order in which they are stopped, the reverse of how they are started.
 pub(super) struct Stack {
-    connector: Process,
+    connector: Option<Process>,
+    connector_plan: Option<Plan>,
     api: Process,
     clickhouse: Process,
     interrupted: Arc<AtomicBool>,
 }
 
 impl Stack {
-    /// Starts ClickHouse, and as soon as it answers the other two.
+    /// Starts ClickHouse, and as soon as it answers the API.
     pub(super) fn start(
         workspace: &Workspace,
         folder: &Folder,
@@ -91,11 +92,17 @@ impl Stack {
             std::thread::sleep(TICK);
         }
         let api = Process::start(plan("api", "voc-api", api_args, false))?;
-        let connector = Process::start(plan("connector", "voc-connector", connector_args, once))?;
-        Ok(Self { connector, api, clickhouse, interrupted })
+        let connector_plan = Some(plan("connector", "voc-connector", connector_args, once));
+        Ok(Self { connector: None, connector_plan, api, clickhouse, interrupted })
     }
 
-    /// Waits until the API says that it can serve.
+    /// Starts the connector, once.
+    pub(super) fn start_connector(&mut self) -> Result<()> {
+        self.connector = self.connector_plan.take().map(Process::start).transpose()?;
+        Ok(())
+    }
+
+    /// Waits until the API says that it can serve, which it cannot before the connector made the tables.
     pub(super) fn until_ready(&mut self, ports: &Ports) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/readyz", ports.api);
         self.until(START, "the API to be ready", |_| Ok(clickhouse::get(&url, &[]).ok().map(|_| ())))
@@ -103,7 +110,7 @@ impl Stack {
 
     /// Whether the connector has stored the whole file and ended (`--once`).
     pub(super) fn connector_is_done(&self) -> bool {
-        self.connector.is_done()
+        self.connector.as_ref().is_some_and(Process::is_done)
     }
 
     /// Looks after the processes until `check` has an answer. `check` is asked at every tick.
@@ -155,7 +162,9 @@ impl Stack {
 
     /// Stops all three: first who writes, then who reads, then what they use.
     pub(super) fn stop(&mut self) {
-        self.connector.stop();
+        if let Some(connector) = &mut self.connector {
+            connector.stop();
+        }
         self.api.stop();
         self.clickhouse.stop();
     }
@@ -166,6 +175,6 @@ impl Stack {
         }
         self.clickhouse.tick()?;
         self.api.tick()?;
-        self.connector.tick()
+        self.connector.as_mut().map_or(Ok(()), Process::tick)
     }
 }

@@ -184,3 +184,31 @@ fn named(partitions: &TopicPartitionList) -> Vec<StreamPartition> {
     list.sort();
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::kafka::reserved;
+
+    #[test]
+    fn nothing_overrides_what_delivery_depends_on() {
+        let mut config = Config::default();
+        let ours = settings(&config, true);
+        let kept: Vec<String> = ours
+            .config_map()
+            .keys()
+            .filter(|key| reserved(key).is_some())
+            .map(|key| (*key).to_owned())
+            .collect();
+        assert!(kept.len() >= 10, "{kept:?}");
+        for property in kept.iter().map(String::as_str).chain(["client.id"]) {
+            let value = serde_json::from_value("theirs".into()).unwrap();
+            config.properties.insert(property.to_owned(), value);
+        }
+        let theirs = settings(&config, true);
+        for property in &kept {
+            assert_eq!(theirs.get(property), ours.get(property), "{property}");
+        }
+        assert_eq!(theirs.get("client.id"), Some("theirs"));
+    }
+}

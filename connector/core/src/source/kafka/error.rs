@@ -140,3 +140,30 @@ pub(super) fn class(error: &KafkaError) -> Class {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_lose_records_is_never_tried_again() {
+        for (code, expected) in [
+            (Code::BadMessage, Class::Unreadable),
+            (Code::BadCompression, Class::Unreadable),
+            (Code::NotImplemented, Class::Unreadable),
+            (Code::AutoOffsetReset, Class::NoOffset),
+            (Code::OffsetOutOfRange, Class::NoOffset),
+            (Code::Fatal, Class::Fatal),
+            (Code::TopicAuthorizationFailed, Class::Refused),
+            (Code::UnknownTopicOrPartition, Class::NoTopic),
+            (Code::AllBrokersDown, Class::Down),
+            (Code::BrokerTransportFailure, Class::Retry),
+            (Code::NotLeaderForPartition, Class::Retry),
+            (Code::PollExceeded, Class::Retry),
+        ] {
+            assert_eq!(class(&KafkaError::MessageConsumption(code)), expected, "{code:?}");
+        }
+        assert_eq!(class(&KafkaError::MessageConsumptionFatal(Code::BrokerTransportFailure)), Class::Fatal);
+        assert_eq!(class(&KafkaError::PartitionEOF(0)), Class::End);
+    }
+}

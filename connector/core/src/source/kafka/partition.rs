@@ -30,6 +30,8 @@ pub(super) struct Partition {
     next_offset: u64,
     /// With `--once`: read no record from here on.
     end: Option<u64>,
+    /// An error that came behind records: those are sent first.
+    trouble: Option<KafkaError>,
 }
 
 /// What one look into the queue gave.
@@ -48,12 +50,15 @@ impl Partition {
         end: Option<u64>,
         done: bool,
     ) -> Self {
-        Self { id: Arc::new(id), done, queue, next_offset, end }
+        Self { id: Arc::new(id), done, queue, next_offset, end, trouble: None }
     }
 
     /// Takes what the queue holds now, up to a chunk. Never waits: a chunk is as large as the burst
     /// that Kafka sent.
     pub(super) fn read(&mut self) -> Result<Read, Error> {
+        if let Some(error) = self.trouble.take() {
+            return Ok(Read::Trouble(error));
+        }
         if self.done {
             return Ok(Read::Nothing);
         }
@@ -77,18 +82,14 @@ impl Partition {
                             source: error,
                         });
                     }
-                    // What was read before it is sent first; the error comes again if it lasts.
                     _ if burst.records.is_empty() => return Ok(Read::Trouble(error)),
-                    _ => break,
+                    _ => {
+                        self.trouble = Some(error);
+                        break;
+                    }
                 },
             };
-            let offset = match u64::try_from(message.offset()) {
-                Ok(offset) if offset >= self.next_offset => offset,
-                _ => {
-                    let (offset, expected) = (message.offset(), self.next_offset);
-                    return Err(Error::NotIncreasing { partition: self.name(), offset, expected });
-                }
-            };
+            let offset = due(&self.id, message.offset(), self.next_offset)?;
             if self.end.is_some_and(|end| offset >= end) {
                 self.done = true;
                 break;
@@ -104,6 +105,15 @@ impl Partition {
 
     fn name(&self) -> StreamPartition {
         (*self.id).clone()
+    }
+}
+
+/// Checks that an offset lies behind everything that was read. Holes are Kafka's by design:
+/// compaction, aborted transactions and their markers leave them.
+fn due(partition: &StreamPartition, offset: i64, expected: u64) -> Result<u64, Error> {
+    match u64::try_from(offset) {
+        Ok(offset) if offset >= expected => Ok(offset),
+        _ => Err(Error::NotIncreasing { partition: partition.clone(), offset, expected }),
     }
 }
 
@@ -159,6 +169,17 @@ mod tests {
             bookmark(7, &Bytes::from_static(b"{\"a\":1}")),
             r#"{"digest":"015abd7f5cc57a2dd94b7590f04ad808","offset":7}"#
         );
+    }
+
+    #[test]
+    fn offsets_rise_and_may_leave_holes() {
+        let id = StreamPartition { stream: "a".to_owned(), partition: 3 };
+        assert_eq!(due(&id, 4, 4).ok(), Some(4));
+        assert_eq!(due(&id, 9, 4).ok(), Some(9));
+        for offset in [3, -1] {
+            let error = due(&id, offset, 4).unwrap_err().to_string();
+            assert_eq!(error, format!("a/3: read offset {offset} where at least 4 was due"));
+        }
     }
 
     #[test]

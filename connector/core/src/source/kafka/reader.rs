@@ -91,6 +91,9 @@ impl Reader {
                 self.commit();
             }
             pause = if self.read()? { Duration::ZERO } else { PAUSE };
+            if self.shared.once && self.caught_up {
+                return self.revoke();
+            }
         }
     }
 

@@ -1,0 +1,39 @@
+//! A small HTTP client for loopback.
+
+use std::time::Duration;
+
+use ureq::Agent;
+
+/// An answer with its whole body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// Gets a path with its query; none where nobody answers.
+pub fn get(port: u16, path: &str) -> Option<Answer> {
+    read(agent().get(format!("http://127.0.0.1:{port}{path}")).call())
+}
+
+/// Posts a body; none where nobody answers.
+pub fn post(port: u16, path: &str, body: &str) -> Option<Answer> {
+    read(agent().post(format!("http://127.0.0.1:{port}{path}")).send(body))
+}
+
+fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build();
+    Agent::new_with_config(config)
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Option<Answer> {
+    let mut answer = answer.ok()?;
+    let status = answer.status().as_u16();
+    let body = answer.body_mut().with_config().limit(1 << 30).read_to_string().ok()?;
+    Some(Answer { status, body })
+}
