@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn what_is_no_envelope_is_refused() {
-        for bytes in [b"".as_slice(), b"{}", br#"{"status":"new"}"#, br#"{"status":"accepted","payload":1}"#] {
+        for bytes in [b"".as_slice(), b"{}", br#"{"status":"new"}"#, br#"{"status":"accepted","payload":1}"#]
+        {
             assert!(Envelope::read(bytes).is_err());
         }
     }

@@ -14,8 +14,8 @@ use std::io::Cursor;
 use fluvio_smartmodule::dataplane::core::{Decoder, Encoder, Version};
 use fluvio_smartmodule::dataplane::record::{Record, RecordData};
 use fluvio_smartmodule::dataplane::smartmodule::{
-    SmartModuleInitErrorStatus, SmartModuleInitOutput, SmartModuleInitRuntimeError,
-    SmartModuleInput, SmartModuleOutput, SmartModuleTransformErrorStatus,
+    SmartModuleInitErrorStatus, SmartModuleInitOutput, SmartModuleInitRuntimeError, SmartModuleInput,
+    SmartModuleOutput, SmartModuleTransformErrorStatus,
 };
 
 use crate::params::Params;

@@ -78,9 +78,11 @@ impl Params {
 
 fn whole<T: TryFrom<u64>>(name: &'static str, value: &str, low: u64, high: u64) -> Result<T, Error> {
     let number = value.trim().parse::<u64>().ok().filter(|number| (low..=high).contains(number));
-    number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| Error::Invalid { name, value: value.to_owned(), range: (low, high) })
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| Error::Invalid {
+        name,
+        value: value.to_owned(),
+        range: (low, high),
+    })
 }
 
 #[cfg(test)]

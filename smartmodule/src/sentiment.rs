@@ -7,9 +7,8 @@
 use crate::json::Text;
 
 const POSITIVE: [&str; 8] = ["bom", "ótimo", "obrigado", "satisfeito", "good", "great", "thank", "satisfied"];
-const NEGATIVE: [&str; 10] = [
-    "ruim", "irritado", "odeio", "não feliz", "frustrad", "bad", "angry", "hate", "not happy", "frustrat",
-];
+const NEGATIVE: [&str; 10] =
+    ["ruim", "irritado", "odeio", "não feliz", "frustrad", "bad", "angry", "hate", "not happy", "frustrat"];
 
 const WORDS: [&str; POSITIVE.len() + NEGATIVE.len()] = {
     let mut words = [""; POSITIVE.len() + NEGATIVE.len()];
@@ -60,7 +59,11 @@ pub fn score(texts: &[Text<'_>]) -> Option<f64> {
 
 fn words_in(text: &str) -> Set {
     // In ASCII the tables fold case themselves; beyond it, Unicode's rules are needed.
-    if text.is_ascii() { lower_case_words_in(text.as_bytes()) } else { lower_case_words_in(text.to_lowercase().as_bytes()) }
+    if text.is_ascii() {
+        lower_case_words_in(text.as_bytes())
+    } else {
+        lower_case_words_in(text.to_lowercase().as_bytes())
+    }
 }
 
 fn lower_case_words_in(text: &[u8]) -> Set {
@@ -117,7 +120,9 @@ mod tests {
 
     #[test]
     fn follows_the_rules_beyond_ascii() {
-        for text in ["ÓTIMO", "NÃO FELIZ", "Tha\u{212a} you", "\u{130}RRITADO bom", "naõ feliz", "ó", "好bad好"] {
+        for text in
+            ["ÓTIMO", "NÃO FELIZ", "Tha\u{212a} you", "\u{130}RRITADO bom", "naõ feliz", "ó", "好bad好"]
+        {
             assert_eq!(score_of(text), by_the_book(text), "{text}");
         }
     }

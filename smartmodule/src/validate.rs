@@ -57,7 +57,9 @@ pub fn validate<'a>(
         ) => Ok(Event { event_id, tenant_id, timestamp, event_type, texts }),
         (Some(fault), ..) => Err(fault.into_rejection()),
         // A required field without a value is a fault, so this cannot be reached; but a map never errs.
-        (None, ..) => Err(Rejection::of_record(Code::MissingField, "a required field has no value".to_owned())),
+        (None, ..) => {
+            Err(Rejection::of_record(Code::MissingField, "a required field has no value".to_owned()))
+        }
     }
 }
 
@@ -128,8 +130,7 @@ impl Window {
         let (mut earliest, mut latest) = (STORABLE.start, STORABLE.end - 1);
         if record_timestamp_ms >= 0 {
             let record = record_timestamp_ms.saturating_mul(1000);
-            earliest =
-                earliest.max(record.saturating_sub(i64::from(params.max_past_days) * 86_400_000_000));
+            earliest = earliest.max(record.saturating_sub(i64::from(params.max_past_days) * 86_400_000_000));
             latest = latest.min(record.saturating_add(i64::from(params.max_future_hours) * 3_600_000_000));
         }
         Self { earliest, latest }

@@ -26,9 +26,36 @@ const EVENTS: [&str; 5] = [
 
 /// What mutations put in: the bytes at which parsers part ways.
 const PIECES: [&[u8]; 30] = [
-    b"\"", b"\\", b"{", b"}", b"[", b"]", b":", b",", b" ", b"\n", b"\t", b"\0", b"\x1f", b"\x7f", b"\xff", b"\xc3",
-    b"\xed\xa0\x80", b"\\ud800", b"\\udc00", b"\\u0000", b"\\u00", b"-", b"0", b"1e999", b".", b"null", b"true",
-    b"\"tenant_id\":\"b\",", b"\"transcript\":[],", b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"\"",
+    b"\\",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b",",
+    b" ",
+    b"\n",
+    b"\t",
+    b"\0",
+    b"\x1f",
+    b"\x7f",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\\ud800",
+    b"\\udc00",
+    b"\\u0000",
+    b"\\u00",
+    b"-",
+    b"0",
+    b"1e999",
+    b".",
+    b"null",
+    b"true",
+    b"\"tenant_id\":\"b\",",
+    b"\"transcript\":[],",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
 
 fn setting(name: &str) -> Option<u64> {
@@ -37,8 +64,8 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn every_record_becomes_an_envelope_that_keeps_its_bytes() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set").as_nanos();
-    let seed = setting("VOC_FUZZ_SEED").unwrap_or(now as u64);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
+    let seed = setting("VOC_FUZZ_SEED").unwrap_or(u64::from(now.subsec_nanos()) ^ now.as_secs());
     let time = Duration::from_secs(setting("VOC_FUZZ_SECONDS").unwrap_or(3));
     println!("VOC_FUZZ_SEED={seed} VOC_FUZZ_SECONDS={}", time.as_secs());
     let mut random = StdRng::seed_from_u64(seed);

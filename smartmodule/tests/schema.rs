@@ -56,10 +56,26 @@ fn value_of(name: &'static str) -> BoxedStrategy<Value> {
         _ => "[a-z]{0,4}".prop_map(Value::from).boxed(),
     };
     let other = prop::sample::select(vec![
-        json!(null), json!(true), json!(0), json!(-1), json!(1.5), json!(2), json!(""), json!("x"), json!([]),
-        json!({}), json!("a\u{1}"), json!("\u{85}"), json!("é".repeat(129)), json!("2026-02-30T00:00:00Z"),
-        json!("2026-11-01T09:05:00"), json!("2026-11-01 09:05:00Z"), json!("27ac435a7a974643a56412a9b8a1abcd"),
-        json!("{27ac435a-7a97-4643-a564-12a9b8a1abcd}"), json!("2026-11-01T24:00:00Z"), json!([[]]),
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(2),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!({}),
+        json!("a\u{1}"),
+        json!("\u{85}"),
+        json!("é".repeat(129)),
+        json!("2026-02-30T00:00:00Z"),
+        json!("2026-11-01T09:05:00"),
+        json!("2026-11-01 09:05:00Z"),
+        json!("27ac435a7a974643a56412a9b8a1abcd"),
+        json!("{27ac435a-7a97-4643-a564-12a9b8a1abcd}"),
+        json!("2026-11-01T24:00:00Z"),
+        json!([[]]),
     ]);
     prop_oneof![14 => good, 1 => other].boxed()
 }
@@ -78,14 +94,28 @@ fn object(names: Vec<&'static str>, weight: u32) -> BoxedStrategy<Value> {
 }
 
 fn document() -> BoxedStrategy<Value> {
-    let common = object(
-        vec!["event_id", "tenant_id", "timestamp", "event_type", "schema_version", "metadata"],
-        30,
-    );
+    let common =
+        object(vec!["event_id", "tenant_id", "timestamp", "event_type", "schema_version", "metadata"], 30);
     let own = object(
         vec![
-            "call_id", "agent_id", "customer_id", "channel", "direction", "language", "duration_ms", "transcript",
-            "action", "target", "success", "tool", "arguments", "latency_ms", "error", "metric", "value", "unit",
+            "call_id",
+            "agent_id",
+            "customer_id",
+            "channel",
+            "direction",
+            "language",
+            "duration_ms",
+            "transcript",
+            "action",
+            "target",
+            "success",
+            "tool",
+            "arguments",
+            "latency_ms",
+            "error",
+            "metric",
+            "value",
+            "unit",
             "more",
         ],
         9,

@@ -46,7 +46,8 @@ fn every_line_has_its_envelope_in_order() {
     let text: Vec<&[u8]> = lines.iter().map(|(line, _)| *line).collect();
     let output = annotate(text.join(&b'\n'), &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let envelopes: Vec<&[u8]> = output.stdout.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n').collect();
+    let envelopes: Vec<&[u8]> =
+        output.stdout.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n').collect();
     assert_eq!(envelopes.len(), lines.len());
     for (envelope, (line, expected)) in envelopes.into_iter().zip(lines) {
         let (status, original) = match Envelope::read(envelope).unwrap() {

@@ -64,7 +64,9 @@ fn assert_rows(found: &Answer, expected: &[Value], tenant_id: &str) {
     for (found, expected) in rows.iter().zip(expected) {
         assert_eq!(found.as_array().map(Vec::len), Some(3));
         match (found[2].as_f64(), expected[2].as_f64()) {
-            (Some(found), Some(expected)) => assert!((found - expected).abs() < 1e-9, "{tenant_id}: {rows:?}"),
+            (Some(found), Some(expected)) => {
+                assert!((found - expected).abs() < 1e-9, "{tenant_id}: {rows:?}");
+            }
             (None, None) => assert!(found[2].is_null()),
             _ => panic!("{tenant_id}: {found} instead of {expected}"),
         }
@@ -126,15 +128,28 @@ fn the_shape_is_exact_and_days_bound_what_counts() {
 fn hostile_parameters_are_answered_without_an_error_of_ours() {
     let stage = Stage::new("hostile");
     let evil = "' OR 1=1 --";
-    input::write(&stage.file, [call("acme", 1), call(evil, 2), call("{tenant:String}", 3), call("a%b\\\\'", 4)]);
+    input::write(
+        &stage.file,
+        [call("acme", 1), call(evil, 2), call("{tenant:String}", 3), call("a%b\\\\'", 4)],
+    );
     stage.run_once();
     let api = Api::start(&stage);
     for tenant_id in [evil, "{tenant:String}", "a%b\\'"] {
         assert_eq!(api.summary(tenant_id, 30).body, r#"{"rows":[["call",1,2.0]]}"#, "{tenant_id}");
     }
-    for tenant_id in
-        ["'; DROP TABLE voc_events; --", "\\'", "?", "??", "{days:UInt32}", "%", "☃", "`", "\u{202e}", "\\N", "NULL"]
-    {
+    for tenant_id in [
+        "'; DROP TABLE voc_events; --",
+        "\\'",
+        "?",
+        "??",
+        "{days:UInt32}",
+        "%",
+        "☃",
+        "`",
+        "\u{202e}",
+        "\\N",
+        "NULL",
+    ] {
         assert_eq!(api.summary(tenant_id, 30).body, r#"{"rows":[]}"#, "{tenant_id}");
     }
     let long = format!("tenant_id={}", "x".repeat(20_000));
@@ -158,7 +173,9 @@ fn hostile_parameters_are_answered_without_an_error_of_ours() {
     ] {
         assert_eq!(api.raw(format!("/metrics/summary?{query}").as_bytes()), status, "{query:.80}");
     }
-    for target in [&b"/metrics/summary?tenant_id=\xff"[..], b"/metrics/summary?\x01", b"/../../etc/passwd", b"*", b"/%"] {
+    for target in
+        [&b"/metrics/summary?tenant_id=\xff"[..], b"/metrics/summary?\x01", b"/../../etc/passwd", b"*", b"/%"]
+    {
         let status = api.raw(target);
         assert!((400..500).contains(&status), "{} got {status}", String::from_utf8_lossy(target));
     }

@@ -117,6 +117,21 @@ fn an_event_that_was_sent_twice_is_stored_twice_and_counts_once() {
 }
 
 #[test]
+fn of_an_event_that_was_sent_again_with_other_content_the_last_stays_whatever_happens() {
+    let stage = Stage::new("sent_again");
+    let first = input::call("acme", 1);
+    let last = first.replace("Good", "Bad, bad");
+    let other = input::call("acme", 2);
+    let lines = [&first, &last, &other].map(String::as_str);
+    input::write(&stage.file, lines);
+    for _ in 0..3 {
+        stage.run_once();
+        stage.assert_stored(&Oracle::of(lines));
+        stage.database.run("TRUNCATE TABLE voc_checkpoints");
+    }
+}
+
+#[test]
 fn events_that_were_sent_twice_survive_repeated_crashes() {
     let (stage, lines) = stored("crashes", 0.3);
     let oracle = Oracle::of(&lines);

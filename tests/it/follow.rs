@@ -120,6 +120,20 @@ fn another_file_is_refused_until_a_new_generation_is_asked_for() {
 }
 
 #[test]
+fn a_file_that_is_replaced_while_it_is_followed_ends_the_connector() {
+    let stage = Stage::new("replaced");
+    input::write(&stage.file, calls("first", 0..10));
+    let connector = stage.connector(&[]);
+    stage.until_stored(10);
+    let other = stage.folder().join("other");
+    input::write(&other, calls("second", 0..20));
+    std::fs::rename(&other, &stage.file).unwrap();
+    let log = connector.fails();
+    assert!(log.contains("has been replaced by another file"), "{log}");
+    assert_eq!(stage.records(), 10);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let stage = Stage::new("missing");
     let log = stage.connector(&[]).fails();

@@ -29,7 +29,8 @@ impl Cluster {
         let mock = MockCluster::new(1).unwrap();
         mock.create_topic("calls", 3, 1).unwrap();
         mock.create_topic("other", 2, 1).unwrap();
-        let producer = ClientConfig::new().set("bootstrap.servers", mock.bootstrap_servers()).create().unwrap();
+        let producer =
+            ClientConfig::new().set("bootstrap.servers", mock.bootstrap_servers()).create().unwrap();
         let partitions = [("calls", 0), ("calls", 1), ("calls", 2), ("other", 0), ("other", 1)];
         let partitions = partitions.map(|(topic, partition)| (topic, partition, Vec::new())).to_vec();
         Self { mock, producer, partitions }
@@ -73,9 +74,10 @@ impl Cluster {
     }
 
     fn assert_stored(&self, stage: &Stage) {
-        let streams = self.partitions.iter().map(|(topic, partition, sent)| {
-            (format!("{topic}#1"), *partition, Oracle::of(sent))
-        });
+        let streams = self
+            .partitions
+            .iter()
+            .map(|(topic, partition, sent)| (format!("{topic}#1"), *partition, Oracle::of(sent)));
         let streams: Vec<(String, u32, Oracle)> = streams.collect();
         let expected: Vec<_> =
             streams.iter().map(|(stream, partition, oracle)| (stream.as_str(), *partition, oracle)).collect();
@@ -89,10 +91,22 @@ impl Cluster {
         }
     }
 
-    fn consumer(&self) -> BaseConsumer {
+    /// Commits offsets for a group that is not there yet, at the start, in the middle and at the end: they
+    /// are for display, and nobody may go by them.
+    fn commit_elsewhere(&self, group: &str) {
+        let mut committed = TopicPartitionList::new();
+        for (index, (topic, partition, sent)) in self.partitions.iter().enumerate() {
+            let end = i64::try_from(sent.len()).unwrap();
+            let offset = Offset::Offset([end, 100, 0][index % 3]);
+            committed.add_partition_offset(topic, i32::try_from(*partition).unwrap(), offset).unwrap();
+        }
+        self.consumer(group).commit(&committed, CommitMode::Sync).unwrap();
+    }
+
+    fn consumer(&self, group: &str) -> BaseConsumer {
         ClientConfig::new()
             .set("bootstrap.servers", self.mock.bootstrap_servers())
-            .set("group.id", GROUP)
+            .set("group.id", group)
             .create()
             .unwrap()
     }
@@ -112,22 +126,17 @@ fn all_partitions_of_all_topics_are_stored_once_and_go_on_by_clickhouse() {
     cluster.produce(records(4_000, seed));
     // A record without a value.
     cluster.produce(vec![Vec::new(); 2]);
-    let stage = cluster.stage("kafka");
+    let mut stage = cluster.stage("kafka");
+    cluster.commit_elsewhere(GROUP);
     stage.run_once();
     cluster.assert_stored(&stage);
     let null = "SELECT DISTINCT code, length(original) FROM voc_dead_letters WHERE origin_stream = 'calls#1' \
                 AND origin_partition = 0 AND origin_offset = 800";
     assert_eq!(stage.database.run(null), "not_json\t0");
 
-    // What Kafka has as committed is for display. Somebody moves it, on every partition to another side.
-    let mut committed = TopicPartitionList::new();
-    for (index, (topic, partition, sent)) in (0..).zip(&cluster.partitions) {
-        let end = i64::try_from(sent.len()).unwrap();
-        let offset = [0, 100, end][index % 3];
-        let partition = i32::try_from(*partition).unwrap();
-        committed.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
-    }
-    cluster.consumer().commit(&committed, CommitMode::Sync).unwrap();
+    // Another group has other offsets; where to go on is in ClickHouse.
+    stage.config["source"]["kafka"]["group_id"] = "another".into();
+    cluster.commit_elsewhere("another");
     cluster.produce(records(1_000, seed.wrapping_add(1)));
     stage.run_once();
     cluster.assert_stored(&stage);
@@ -156,7 +165,7 @@ fn a_connector_that_is_killed_goes_on_where_clickhouse_is() {
     // Shown to whoever looks at the group.
     let mut list = TopicPartitionList::new();
     list.add_partition("calls", 2);
-    let committed = cluster.consumer().committed_offsets(list, DEADLINE).unwrap();
+    let committed = cluster.consumer(GROUP).committed_offsets(list, DEADLINE).unwrap();
     let end = i64::try_from(cluster.partitions[2].2.len()).unwrap();
     assert_eq!(committed.elements()[0].offset(), Offset::Offset(end));
 }

@@ -2,6 +2,8 @@
 //! on, as `cargo xtask test` does where the machine has what they need; with a feature on, what is
 //! missing is a failure that names the command which provides it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[cfg(feature = "wasm")]
 mod annotate;
 #[cfg(feature = "stack")]

@@ -68,7 +68,8 @@ fn an_event_of_several_megabytes_becomes_too_large_and_its_neighbours_are_stored
     let oracle = Oracle::of(&lines);
     assert_eq!(oracle.rejections["too_large"], 3);
     stage.assert_stored(&oracle);
-    let lengths = stage.database.lines("SELECT length(original) FROM voc_dead_letters ORDER BY origin_offset");
+    let lengths =
+        stage.database.lines("SELECT length(original) FROM voc_dead_letters ORDER BY origin_offset");
     assert_eq!(lengths, [50, 120, 180].map(|number: usize| lines[number].len().to_string()));
 }
 
@@ -88,7 +89,8 @@ fn a_row_that_clickhouse_refuses_becomes_a_dead_letter_and_its_neighbours_are_st
         oracle.refuse(offset as u64, lines[offset].as_bytes());
     }
     stage.assert_stored(&oracle);
-    let messages = "SELECT countIf(message LIKE '%Code: 469%') FROM voc_dead_letters WHERE tenant_id = 'refused'";
+    let messages =
+        "SELECT countIf(message LIKE '%Code: 469%') FROM voc_dead_letters WHERE tenant_id = 'refused'";
     assert_eq!(stage.database.number(messages), 3);
 }
 

@@ -78,7 +78,8 @@ fn chunk(records: impl IntoIterator<Item = (Vec<u8>, i64)>) -> Chunk {
 }
 
 /// Every record through the engine, in chunks, gives the native envelope byte for byte.
-fn assert_equal(records: Vec<(Vec<u8>, i64)>) {
+fn assert_equal(records: impl Iterator<Item = (Vec<u8>, i64)>) {
+    let records: Vec<_> = records.collect();
     let mut transform = start(&BTreeMap::new()).unwrap();
     for part in records.chunks(CHUNK) {
         let envelopes = transform.annotate(chunk(part.to_vec())).unwrap().envelopes;
@@ -125,7 +126,7 @@ fn every_case_gives_what_it_expects() {
 
 #[test]
 fn the_engine_gives_the_native_envelope_of_every_case() {
-    assert_equal(cases().into_iter().map(|case| (case.record, case.timestamp_ms)).collect());
+    assert_equal(cases().into_iter().map(|case| (case.record, case.timestamp_ms)));
 }
 
 /// Fluvio writes the time of a record wrongly if it lies far from that of the first one beside it, which
@@ -142,13 +143,13 @@ fn records_of_different_months_keep_their_own_time() {
         );
         (call.into_bytes(), time)
     };
-    assert_equal(times.map(record).collect());
+    assert_equal(times.map(record));
 }
 
 #[test]
 fn the_engine_gives_the_native_envelope_of_every_sample_line() {
     let lines = input::read(&data().join("sample.ndjson"));
-    assert_equal(lines.into_iter().map(|line| (line, RECORD_TIME)).collect());
+    assert_equal(lines.into_iter().map(|line| (line, RECORD_TIME)));
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn the_engine_gives_the_native_envelope_of_generated_lines() {
     let time = options.until_ms;
     // Records of one chunk have times of their own, before and after the first, as Kafka's have.
     let times = (0..).map(|index: i64| time + (index * 7_919) % 60_000 - 30_000);
-    assert_equal(input::lines(options).into_iter().zip(times).collect());
+    assert_equal(input::lines(options).into_iter().zip(times));
 }
 
 /// The engine gives a module 1 GB. One that does not free what it hands out ends there.
@@ -177,7 +178,8 @@ fn a_long_stream_does_not_fill_the_modules_memory() {
     for _ in 0..TOTAL / (10 * RECORD) {
         let envelopes = transform.annotate(chunk.clone()).unwrap().envelopes;
         // In length here: every byte of as many as that would be another test's time.
-        let is_right = |(index, (_, envelope)): (usize, &(u64, Bytes))| envelope.len() == expected[index % 2].len();
+        let is_right =
+            |(index, (_, envelope)): (usize, &(u64, Bytes))| envelope.len() == expected[index % 2].len();
         assert!(envelopes.len() == 10 && envelopes.iter().enumerate().all(is_right));
     }
 }

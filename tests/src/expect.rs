@@ -114,7 +114,13 @@ mod tests {
 
     #[test]
     fn an_event_counts_once_per_tenant_and_the_last_stays() {
-        let lines = [event(1, "a", "good"), event(1, "b", "bad"), event(1, "a", "bad"), event(2, "a", ""), String::new()];
+        let lines = [
+            event(1, "a", "good"),
+            event(1, "b", "bad"),
+            event(1, "a", "bad"),
+            event(2, "a", ""),
+            String::new(),
+        ];
         let expected = expect(lines.join("\n").as_bytes(), READ_AT, false).unwrap();
         // Joined, the last line is empty and has no newline: there is none.
         assert_eq!((expected.lines, expected.accepted, expected.events), (4, 4, 3));

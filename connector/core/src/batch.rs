@@ -58,6 +58,9 @@ pub struct StoredEvent {
     pub sentiment: Option<f64>,
     /// The event as it was sent.
     pub payload: Bytes,
+    /// Whether it was stored before, and its row has gone: whatever row there is of this event came
+    /// later, and stays.
+    pub is_restored: bool,
 }
 
 /// A rejected record on its way into `voc_dead_letters`.
@@ -155,7 +158,8 @@ impl Batch {
             Envelope::Accepted(accepted) => {
                 let event = accepted.event;
                 let unknown = |what: &str| refused(envelope::Error::new(what));
-                let timestamp = parse_rfc3339(event.timestamp).ok_or_else(|| unknown("its time is no time"))?;
+                let timestamp =
+                    parse_rfc3339(event.timestamp).ok_or_else(|| unknown("its time is no time"))?;
                 let event_type =
                     EventType::from_name(event.event_type).ok_or_else(|| unknown("its type is not known"))?;
                 self.events.push(StoredEvent {
@@ -167,6 +171,7 @@ impl Batch {
                     schema_version: event.schema_version,
                     sentiment: accepted.sentiment,
                     payload: envelope.slice_ref(accepted.payload),
+                    is_restored: false,
                 });
             }
             Envelope::Rejected(rejected) => self.dead_letters.push(DeadLetter {
@@ -179,6 +184,13 @@ impl Batch {
             }),
         }
         Ok(())
+    }
+
+    /// Notes that the record that was just taken was stored before, and its row has gone.
+    pub fn restore(&mut self, offset: u64) {
+        if let Some(event) = self.events.last_mut().filter(|event| event.offset == offset) {
+            event.is_restored = true;
+        }
     }
 
     /// Notes that everything below `next_offset` is in the batch now.
@@ -195,7 +207,11 @@ impl Batch {
             return Due::Full;
         }
         let oldest = self.opened_at + limits.max_age;
-        if self.rows() >= limits.min_rows { Due::At(oldest.min(self.last_arrival + QUIET)) } else { Due::At(oldest) }
+        if self.rows() >= limits.min_rows {
+            Due::At(oldest.min(self.last_arrival + QUIET))
+        } else {
+            Due::At(oldest)
+        }
     }
 }
 

@@ -9,14 +9,14 @@
 //! with `retry`, `metrics` and `monitoring` beside them. Fluvio is named in `transform` alone, rdkafka
 //! in `source::kafka`, axum in `monitoring`. Nothing is acknowledged before ClickHouse has it.
 
-pub mod config;
-pub mod source;
-pub mod transform;
-pub mod batch;
-pub mod sink;
-pub mod writer;
-pub mod pipeline;
 pub mod annotate;
-pub mod retry;
+pub mod batch;
+pub mod config;
 pub mod metrics;
 pub mod monitoring;
+pub mod pipeline;
+pub mod retry;
+pub mod sink;
+pub mod source;
+pub mod transform;
+pub mod writer;

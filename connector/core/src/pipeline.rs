@@ -56,7 +56,9 @@ pub enum Error {
     #[error("the {0} ended without a result")]
     Died(&'static str),
     /// The stop took too long.
-    #[error("stopped with records not stored, because ClickHouse did not take them within {0:?}; they are read again")]
+    #[error(
+        "stopped with records not stored, because ClickHouse did not take them within {0:?}; they are read again"
+    )]
     NotDrained(Duration),
 }
 
@@ -64,15 +66,10 @@ pub enum Error {
 ///
 /// # Errors
 /// The first failure; a stop that stored everything is none.
-pub async fn run(
-    config: &Config,
-    options: Options,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
+pub async fn run(config: &Config, options: Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
     let metrics = Metrics::new().map_err(|error| Error::Metrics(error.into()))?;
     let readiness = Readiness::new();
-    let server =
-        monitoring::Server::bind(&config.monitoring, metrics.clone(), readiness.clone()).await?;
+    let server = monitoring::Server::bind(&config.monitoring, metrics.clone(), readiness.clone()).await?;
     tracing::info!(address = %server.address(), "monitoring listens");
     let (stop_server, server_stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async {

@@ -98,7 +98,9 @@ pub fn classify(error: &Error) -> Class {
             Some(code) if UNKNOWN.contains(&code) => Class::Unknown,
             _ => Class::Retry,
         },
-        Error::Network(_) | Error::TimedOut | Error::Decompression(_) | Error::NotEnoughData => Class::Unknown,
+        Error::Network(_) | Error::TimedOut | Error::Decompression(_) | Error::NotEnoughData => {
+            Class::Unknown
+        }
         Error::Other(_) => Class::Retry,
         _ => Class::Fatal,
     }

@@ -136,6 +136,6 @@ mod tests {
     #[test]
     fn query_ids_do_not_change() {
         let origin = Origin { stream: "voc.events#1".to_owned(), partition: 3 };
-        assert_eq!(query_id_prefix(&origin), "voc-c55577bf9ac9f73c-3-");
+        assert_eq!(query_id_prefix(&origin), "voc-10d618241f8f77c7-3-");
     }
 }

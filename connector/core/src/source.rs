@@ -182,7 +182,9 @@ impl Source {
     /// What made it impossible to go on.
     pub async fn finished(&mut self) -> Result<(), Error> {
         match self {
-            Self::File { finished, .. } => Ok(finished.await.map_err(|_| Error::Died("the file".to_owned()))??),
+            Self::File { finished, .. } => {
+                Ok(finished.await.map_err(|_| Error::Died("the file".to_owned()))??)
+            }
             Self::Kafka(kafka) => Ok(kafka.finished().await?),
         }
     }

@@ -84,8 +84,7 @@ impl Transform {
     /// # Errors
     /// Every variant of [`Error`] but `Run`.
     pub fn start(wasm: &Path, with: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let module =
-            std::fs::read(wasm).map_err(|source| Error::Read { path: wasm.to_owned(), source })?;
+        let module = std::fs::read(wasm).map_err(|source| Error::Read { path: wasm.to_owned(), source })?;
         let params = Params::from_pairs(with.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
         let mut config = SmartModuleConfig::builder();
         config.smartmodule_names(vec!["voc-smartmodule".to_owned()]);

@@ -43,6 +43,7 @@ struct Partition {
     origin: Arc<Origin>,
     /// Offsets behind the checkpoint that are stored already.
     stored: BTreeSet<u64>,
+    /// What to write again behind the checkpoint.
     repair: Option<Repair>,
     batch: Option<Batch>,
 }
@@ -154,12 +155,8 @@ impl Writer {
 
     async fn assign(&mut self, partition: StreamPartition, reason: Option<&str>) -> Result<Resume, Error> {
         let resumed = self.sink.resume(&partition, reason).await?;
-        let state = Partition {
-            origin: resumed.origin,
-            stored: resumed.stored,
-            repair: resumed.repair,
-            batch: None,
-        };
+        let state =
+            Partition { origin: resumed.origin, stored: resumed.stored, repair: resumed.repair, batch: None };
         self.partitions.insert(partition.clone(), state);
         if let Some(next_offset) = resumed.next_offset {
             self.metrics.checkpoint(&partition.stream, partition.partition, next_offset);
@@ -171,15 +168,14 @@ impl Writer {
     fn take(&mut self, chunk: Annotated) -> Result<(), Error> {
         let Annotated { partition, envelopes, bytes, next_offset, bookmark } = chunk;
         let Some(&(first_offset, _)) = envelopes.first() else { return Ok(()) };
-        let state = self
-            .partitions
-            .get_mut(&*partition)
-            .ok_or_else(|| Error::NotAssigned((*partition).clone()))?;
+        let state =
+            self.partitions.get_mut(&*partition).ok_or_else(|| Error::NotAssigned((*partition).clone()))?;
         let now = Instant::now();
         let batch = state.batch.get_or_insert_with(|| {
             self.waiting.push_back((*partition).clone());
             let mut batch = Batch::open(Arc::clone(&state.origin), first_offset, now);
-            batch.repair = state.repair.filter(|repair| first_offset < repair.end).map(|repair| repair.id);
+            batch.repair =
+                state.repair.as_ref().filter(|repair| first_offset < repair.end).map(|repair| repair.id);
             batch
         });
         self.metrics.consumed(envelopes.len(), bytes);
@@ -188,6 +184,9 @@ impl Writer {
                 self.metrics.origins_skipped(1);
             } else {
                 batch.push(*offset, envelope)?;
+                if state.repair.as_ref().is_some_and(|repair| repair.gone.contains(offset)) {
+                    batch.restore(*offset);
+                }
             }
         }
         batch.advance(next_offset, bookmark, now);

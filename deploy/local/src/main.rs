@@ -24,6 +24,7 @@ mod sql;
 mod statement;
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -58,7 +59,7 @@ struct Args {
 
 fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stdout().is_terminal()).init();
     let args = Args::parse();
     let password = std::env::var("CLICKHOUSE_PASSWORD").unwrap_or_default();
     Ok(serve::serve(&args, password)?)

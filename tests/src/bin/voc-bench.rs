@@ -56,7 +56,11 @@ fn main() -> anyhow::Result<()> {
     let large = pipeline::run(&clickhouse, "bench_memory_10", 10 * arguments.events, 10);
     for run in [small, large] {
         let Round { events, .. } = run.round;
-        println!("{:<40} {:>12} MiB", format!("peak memory of the connector, {events} events"), run.peak_memory);
+        println!(
+            "{:<40} {:>12} MiB",
+            format!("peak memory of the connector, {events} events"),
+            run.peak_memory
+        );
     }
     Ok(())
 }

@@ -27,7 +27,8 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let path = arguments.events.display();
     let file = File::open(&arguments.events).with_context(|| format!("cannot read {path}"))?;
-    let read_at = arguments.read_at.map_or_else(|| chrono::Utc::now().timestamp_millis(), |at| at.timestamp_millis());
+    let read_at =
+        arguments.read_at.map_or_else(|| chrono::Utc::now().timestamp_millis(), |at| at.timestamp_millis());
     let expected = voc_tests::expect::expect(BufReader::new(file), read_at, arguments.complete_lines)
         .with_context(|| format!("cannot read {path}"))?;
     println!("{}", serde_json::to_string(&expected)?);

@@ -13,10 +13,8 @@ use crate::generate::{Generator, Options};
 /// # Panics
 /// Where `VOC_SEED` is no number.
 pub fn seed() -> u64 {
-    let seed = std::env::var("VOC_SEED").map_or_else(
-        |_| RandomState::new().hash_one(()),
-        |text| text.parse().expect("VOC_SEED is a number"),
-    );
+    let seed = std::env::var("VOC_SEED")
+        .map_or_else(|_| RandomState::new().hash_one(()), |text| text.parse().expect("VOC_SEED is a number"));
     println!("VOC_SEED={seed}");
     seed
 }

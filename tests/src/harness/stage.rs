@@ -70,9 +70,7 @@ impl Stage {
 
     /// Waits until so many records are stored, events and dead letters together.
     pub fn until_stored(&self, records: u64) {
-        eventually(&format!("{records} records are stored"), || {
-            (self.records() >= records).then_some(())
-        });
+        eventually(&format!("{records} records are stored"), || (self.records() >= records).then_some(()));
     }
 
     /// How many records are stored so far, by the ledger.

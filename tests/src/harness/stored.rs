@@ -55,7 +55,11 @@ fn assert_physically(database: &Database, stream: &str, partition: u32, oracle: 
     // Of an event that was sent twice, a merge keeps one row: some may be missing here, none may differ.
     let events = by_offset(database, EVENT, "voc_events", &origin);
     for (offset, row) in &events {
-        assert_eq!(oracle.events.get(offset), Some(row), "voc_events, offset {offset} of {stream}/{partition}");
+        assert_eq!(
+            oracle.events.get(offset),
+            Some(row),
+            "voc_events, offset {offset} of {stream}/{partition}"
+        );
     }
 }
 

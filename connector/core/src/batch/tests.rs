@@ -31,7 +31,10 @@ fn an_event_keeps_every_byte_and_a_dead_letter_its_tenant() {
     let (stored, letter) = (&batch.events[0], &batch.dead_letters[0]);
     assert_eq!((stored.offset, stored.tenant_id.as_str(), stored.timestamp), (7, "café", RECORD_TIME * 1000));
     assert_eq!(stored.payload, event.as_bytes());
-    assert_eq!((letter.offset, letter.tenant_id.as_str(), letter.code.as_str()), (8, "café", "unknown_event_type"));
+    assert_eq!(
+        (letter.offset, letter.tenant_id.as_str(), letter.code.as_str()),
+        (8, "café", "unknown_event_type")
+    );
     assert_eq!((letter.field.as_str(), &*letter.original), ("event_type", bad.as_bytes()));
 }
 

@@ -6,7 +6,8 @@
 //!
 //! An event that was sent twice has one row after a merge, and the ledger both origins. Behind the
 //! checkpoint that cannot be told from a row that was lost, so the origin leaves the ledger and is
-//! written again, under a token that was never used: [`Repair`].
+//! written again: under a token that was never used, and with a version below that of the row which
+//! took its place ([`Repair`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,12 +38,14 @@ pub struct Resumed {
 
 /// A stretch behind the checkpoint that a predecessor wrote in part or whole. The server remembers the
 /// predecessor's tokens, and would drop what is missing if it came under one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Repair {
     /// The stretch ends before this offset.
     pub end: u64,
     /// Part of the tokens of every insert that begins in it.
     pub id: Uuid,
+    /// Offsets in it that the ledger had and that have no row.
+    pub gone: BTreeSet<u64>,
 }
 
 #[derive(Row, Deserialize)]
@@ -101,8 +104,7 @@ impl Sink {
         self.end_predecessor(&client, &origin).await?;
         let checkpoint = self.checkpoint(&client, &origin).await?;
         let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next_offset);
-        let (stored, end) = self.reconcile(&client, &origin, from).await?;
-        let repair = end.map(|end| Repair { end, id: Uuid::new_v4() });
+        let (stored, repair) = self.reconcile(&client, &origin, from).await?;
         let (next_offset, bookmark) =
             checkpoint.map_or((None, String::new()), |found| (Some(found.next_offset), found.bookmark));
         tracing::info!(%origin, next_offset, stored_beyond = stored.len(), "partition taken");
@@ -157,14 +159,14 @@ impl Sink {
         .await
     }
 
-    /// The offsets from `from` on that have rows, and the end of what a predecessor wrote there, if
-    /// anything. Where the ledger says otherwise, it is corrected.
+    /// The offsets from `from` on that have rows, and what a predecessor left to be repaired there. Where
+    /// the ledger differs from the rows, it is corrected.
     async fn reconcile(
         &self,
         client: &Client,
         origin: &Origin,
         from: u64,
-    ) -> Result<(BTreeSet<u64>, Option<u64>), Error> {
+    ) -> Result<(BTreeSet<u64>, Option<Repair>), Error> {
         let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         let in_ledger = self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await?;
         if in_rows != in_ledger {
@@ -179,8 +181,12 @@ impl Sink {
             self.enter(client, origin, from).await?;
         }
         let last = in_rows.last().max(in_ledger.last());
-        let end = last.map(|last| last + 1);
-        Ok((in_rows, end))
+        let repair = last.map(|last| Repair {
+            end: last + 1,
+            id: Uuid::new_v4(),
+            gone: in_ledger.difference(&in_rows).copied().collect(),
+        });
+        Ok((in_rows, repair))
     }
 
     /// The offsets from `from` on that have rows, of an insert of our own that was refused. What the

@@ -13,8 +13,12 @@ const fn version(writer_epoch: u32) -> u64 {
     (voc_smartmodule::transform::ANNOTATION_VERSION as u64) << 32 | writer_epoch as u64
 }
 
-/// Writers are not told apart yet: fencing gives each an epoch.
-const WRITER_EPOCH: u32 = 0;
+/// Writers are not told apart yet: fencing gives each an epoch, from 1 on.
+const WRITER_EPOCH: u32 = 1;
+
+/// In the version of a row that was stored before: below every writer's, so that a row of the same event
+/// that came later stays.
+const RESTORED: u32 = 0;
 
 fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
@@ -77,7 +81,7 @@ impl<'a> EventRow<'a> {
             source_topic: common.source_topic,
             source_partition,
             source_offset,
-            version: version(WRITER_EPOCH),
+            version: version(if event.is_restored { RESTORED } else { WRITER_EPOCH }),
             writer_epoch: WRITER_EPOCH,
         }
     }

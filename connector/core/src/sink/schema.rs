@@ -36,7 +36,8 @@ impl Sink {
                 self.persist(&action, || client.query_raw(statement).execute()).await?;
             }
         }
-        let engines = "SELECT name, engine, engine_full FROM system.tables WHERE database = currentDatabase()";
+        let engines =
+            "SELECT name, engine, engine_full FROM system.tables WHERE database = currentDatabase()";
         let tables: Vec<Engine> =
             self.persist("describe its tables", || client.query_raw(engines).fetch_all()).await?;
         for table in tables.iter().filter(|table| WRITTEN_UNDER_TOKEN.contains(&table.name.as_str())) {

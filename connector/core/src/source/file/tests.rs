@@ -15,8 +15,7 @@ struct Seen {
 
 /// Reads the file once to its end, from a bookmark.
 fn read(file: &NamedTempFile, from: Option<(u64, String)>) -> Result<Seen, Error> {
-    let settings =
-        Settings { path: file.path().to_owned(), stream: "events".to_owned(), follow: false };
+    let settings = Settings { path: file.path().to_owned(), stream: "events".to_owned(), follow: false };
     let (sender, mut events) = mpsc::channel(4);
     let (mut seen, mut from) = (Seen::default(), from);
     let result = std::thread::scope(|scope| {
@@ -30,7 +29,8 @@ fn read(file: &NamedTempFile, from: Option<(u64, String)>) -> Result<Seen, Error
             match event {
                 Event::Assigned { mut partitions, reply } => {
                     let partition = partitions.remove(0);
-                    let (next_offset, bookmark) = from.take().map_or((None, String::new()), |(n, b)| (Some(n), b));
+                    let (next_offset, bookmark) =
+                        from.take().map_or((None, String::new()), |(n, b)| (Some(n), b));
                     let _ = reply.send(vec![Resume { partition, next_offset, bookmark }]);
                 }
                 Event::Restarted { reply, .. } => {
