@@ -165,7 +165,7 @@ fn the_engine_gives_the_native_envelope_of_generated_lines() {
 #[test]
 fn a_long_stream_does_not_fill_the_modules_memory() {
     const RECORD: usize = 500_000;
-    const TOTAL: usize = 1_500_000_000;
+    const TOTAL: usize = 1_250_000_000;
     let mut transform = start(&BTreeMap::new()).unwrap();
     let text = "a".repeat(RECORD);
     let call = format!(

@@ -6,6 +6,7 @@
 mod clickhouse;
 mod compare;
 mod folder;
+mod found;
 mod ports;
 pub(crate) mod process;
 mod progress;

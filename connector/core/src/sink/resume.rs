@@ -161,13 +161,13 @@ impl Sink {
 
     /// The offsets from `from` on that have rows, and what a predecessor left to be repaired there. Where
     /// the ledger differs from the rows, it is corrected.
-    async fn reconcile(
+    pub(super) async fn reconcile(
         &self,
         client: &Client,
         origin: &Origin,
         from: u64,
     ) -> Result<(BTreeSet<u64>, Option<Repair>), Error> {
-        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
+        let in_rows = self.offsets_in_rows(client, origin, from).await?;
         let in_ledger = self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await?;
         if in_rows != in_ledger {
             tracing::warn!(
@@ -197,7 +197,7 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<BTreeSet<u64>, Error> {
-        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
+        let in_rows = self.offsets_in_rows(client, origin, from).await?;
         if !in_rows.is_empty() {
             self.enter(client, origin, from).await?;
         }
@@ -229,6 +229,16 @@ impl Sink {
                 .execute()
         })
         .await
+    }
+
+    /// The offsets from `from` on that have rows.
+    pub(super) async fn offsets_in_rows(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<BTreeSet<u64>, Error> {
+        self.offsets(client, OFFSETS_IN_ROWS, origin, from).await
     }
 
     async fn offsets(

@@ -4,6 +4,7 @@
 //! writes only what is missing. A row that ClickHouse refuses is found by halving and joins the dead
 //! letters; its neighbours are stored.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,7 @@ struct Piece<'a> {
     origin: &'a Origin,
     first_offset: u64,
     last_offset: u64,
-    /// Why it is written: `batch`, or `half` of a piece that was refused.
+    /// Why it is written: `batch`, `half` of a piece that was refused, or `missing` after a retry.
     cause: &'static str,
     /// Set where a predecessor wrote too.
     repair: Option<Uuid>,
@@ -169,8 +170,12 @@ impl Sink {
         if events.is_empty() {
             return Ok(None);
         }
+        let mut is_uncertain = false;
         for tries in 0.. {
             let Err(error) = self.try_events(client, piece, common, events).await else {
+                if is_uncertain {
+                    self.write_missing(client, piece, common, events).await?;
+                }
                 if tries > 0 {
                     self.readiness.ready();
                 }
@@ -179,6 +184,7 @@ impl Sink {
             match classify(&error) {
                 Class::Reject => return Ok(Some(error)),
                 Class::Unknown => {
+                    is_uncertain = true;
                     self.wait("write events", tries, error).await?;
                     self.end_predecessor(client, piece.origin).await?;
                 }
@@ -186,6 +192,44 @@ impl Sink {
             }
         }
         unreachable!("the loop has no end but its returns")
+    }
+
+    /// Writes what a retry left out. A table notes a token before the part behind it can be seen; a
+    /// server that dies in between takes the retry for done, and only the rows tell that it is not.
+    async fn write_missing(
+        &self,
+        client: &Client,
+        piece: &Piece<'_>,
+        common: &Common<'_>,
+        events: &[StoredEvent],
+    ) -> Result<(), Error> {
+        let in_rows = self.offsets_in_rows(client, piece.origin, piece.first_offset).await?;
+        // Of an event that was sent twice in one insert, the table keeps only the later row.
+        let mut seen = HashSet::new();
+        let mut missing: Vec<StoredEvent> = Vec::new();
+        let mut is_complete = true;
+        for event in events.iter().rev() {
+            let is_replaced = !seen.insert((&event.tenant_id, event.timestamp, event.event_id));
+            if !in_rows.contains(&event.offset) {
+                is_complete &= is_replaced;
+                missing.push(StoredEvent { is_restored: is_replaced, ..event.clone() });
+            }
+        }
+        let (Some(last), Some(first)) = (missing.first(), missing.last()) else { return Ok(()) };
+        if is_complete {
+            return Ok(());
+        }
+        tracing::warn!(origin = %piece.origin, rows = missing.len(), "rows are missing after a retry, written again");
+        let piece = Piece {
+            origin: piece.origin,
+            first_offset: first.offset,
+            last_offset: last.offset,
+            cause: "missing",
+            repair: Some(Uuid::new_v4()),
+        };
+        // The ledger has them already, and would count them twice.
+        self.reconcile(client, piece.origin, piece.first_offset).await?;
+        self.persist("write missing events", || self.try_events(client, &piece, common, &missing)).await
     }
 
     async fn try_events(

@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::clickhouse::{get, number, rows};
+use super::clickhouse::number;
 use super::folder::Input;
+use super::found::{self, Found, Tenants};
 use super::ports::Ports;
 use super::progress::stored;
 use super::stack::Stack;
@@ -22,20 +23,6 @@ const ATTEMPTS: u32 = 3;
 /// Averages are summed in another order by ClickHouse.
 const TOLERANCE: f64 = 1e-9;
 const SHOWN_DIFFERENCES: usize = 20;
-
-/// Per tenant what the API serves: rows of event type, count, average sentiment.
-pub(super) type Tenants = BTreeMap<String, Vec<Value>>;
-
-/// What was found stored.
-pub(super) struct Found {
-    pub(super) tenants: Tenants,
-    /// Dead letters by code.
-    pub(super) rejected: BTreeMap<String, u64>,
-    /// Distinct events.
-    events: u64,
-    /// Rows in the ledger, and distinct origins in it.
-    ledger: (u64, u64),
-}
 
 /// What the file says, by the program that reads nothing else.
 struct Expected {
@@ -62,7 +49,8 @@ pub(super) fn after_streaming(
                 Ok((stored(ports, input) >= Some(expected.lines)).then_some(()))
             })?;
         }
-        let found = stack.retry("the API's summaries", || find(ports, input, &expected))?;
+        let found =
+            stack.retry("the API's summaries", || found::find(ports, input, expected.tenants.keys()))?;
         if input.path.metadata()?.len() != size && !once && attempt < ATTEMPTS {
             attempt += 1;
             println!("{} grew meanwhile, comparing again", input.path.display());
@@ -98,40 +86,6 @@ fn parse(said: &Value) -> Result<Expected> {
             .iter()
             .map(|(tenant, rows)| (tenant.clone(), rows.as_array().cloned().unwrap_or_default()))
             .collect(),
-    })
-}
-
-/// Asks the API for every tenant that the file or ClickHouse knows, and ClickHouse for the rest.
-fn find(ports: &Ports, input: &Input, expected: &Expected) -> Result<Found> {
-    let ask = |sql: &str| rows(ports.clickhouse, &input.stream, sql);
-    let stored = ask("SELECT DISTINCT tenant_id FROM voc_events")?;
-    let mut names: BTreeSet<String> =
-        stored.iter().filter_map(|row| row[0].as_str().map(str::to_owned)).collect();
-    names.extend(expected.tenants.keys().cloned());
-
-    let url = format!("http://127.0.0.1:{}/metrics/summary", ports.api);
-    let mut tenants = Tenants::new();
-    for name in names {
-        let body = get(&url, &[("tenant_id", &name), ("days", "3650")])?;
-        let mut answer: Value = serde_json::from_str(&body).with_context(|| format!("not JSON: {body}"))?;
-        let Value::Array(rows) = answer["rows"].take() else {
-            bail!("the API answered without rows: {body}")
-        };
-        tenants.insert(name, rows);
-    }
-
-    let codes = ask("SELECT code, count() FROM voc_dead_letters FINAL GROUP BY code")?;
-    let events = ask("SELECT count() FROM voc_events FINAL")?;
-    let ledger = ask("SELECT sum(rows), bitmapCardinality(groupBitmapMergeState(offsets)) FROM voc_origins")?;
-    let first = |rows: &[Value], column: usize| rows.first().map_or(0, |row| number(&row[column]));
-    Ok(Found {
-        tenants,
-        rejected: codes
-            .iter()
-            .map(|row| (row[0].as_str().unwrap_or_default().to_owned(), number(&row[1])))
-            .collect(),
-        events: first(&events, 0),
-        ledger: (first(&ledger, 0), first(&ledger, 1)),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The tables at the end of the demo.
 
-use super::compare::Found;
+use super::found::Found;
 
 /// The event types in the contract's order, which is also the API's.
 const TYPES: [&str; 4] = ["call", "agent_action", "tool_invocation", "qos_metric"];
