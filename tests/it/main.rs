@@ -17,6 +17,8 @@ mod follow;
 #[cfg(feature = "stack")]
 mod kafka;
 #[cfg(feature = "stack")]
+mod lost_answer;
+#[cfg(feature = "stack")]
 mod outage;
 #[cfg(feature = "stack")]
 mod pipeline;

@@ -9,6 +9,7 @@ pub mod http;
 pub mod input;
 pub mod oracle;
 pub mod process;
+pub mod proxy;
 pub mod stage;
 pub mod stored;
 

@@ -1,9 +1,10 @@
 //! ClickHouse as the connector uses it: tables, what is stored already, inserts that can be repeated.
 //!
 //! ```text
-//! schema ─▶ resume (generation, checkpoint, what is stored) ─▶ write (rows, tokens, checkpoint)
+//! schema ─▶ resume (generation, checkpoint, what is stored) ─▶ write (batch) ─▶ insert (token) ─▶ rows
 //! ```
 
+mod insert;
 mod resume;
 mod rows;
 mod schema;

@@ -85,6 +85,11 @@ impl Database {
         &self.name
     }
 
+    /// The server's port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Runs a statement; its output without the last line end, or the server's message.
     ///
     /// # Errors

@@ -167,8 +167,8 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<(BTreeSet<u64>, Option<Repair>), Error> {
-        let in_rows = self.offsets_in_rows(client, origin, from).await?;
-        let in_ledger = self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await?;
+        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
+        let in_ledger = self.offsets_in_ledger(client, origin, from).await?;
         if in_rows != in_ledger {
             tracing::warn!(
                 %origin, from, rows = in_rows.len(), ledger = in_ledger.len(),
@@ -197,7 +197,7 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<BTreeSet<u64>, Error> {
-        let in_rows = self.offsets_in_rows(client, origin, from).await?;
+        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         if !in_rows.is_empty() {
             self.enter(client, origin, from).await?;
         }
@@ -231,14 +231,14 @@ impl Sink {
         .await
     }
 
-    /// The offsets from `from` on that have rows.
-    pub(super) async fn offsets_in_rows(
+    /// The offsets from `from` on that the ledger has.
+    pub(super) async fn offsets_in_ledger(
         &self,
         client: &Client,
         origin: &Origin,
         from: u64,
     ) -> Result<BTreeSet<u64>, Error> {
-        self.offsets(client, OFFSETS_IN_ROWS, origin, from).await
+        self.offsets(client, OFFSETS_IN_LEDGER, origin, from).await
     }
 
     async fn offsets(

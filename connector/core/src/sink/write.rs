@@ -1,64 +1,25 @@
 //! A batch into its tables: events, then dead letters, then the checkpoint.
 //!
 //! Every insert carries a token made of its origins, so that trying again after an unknown outcome
-//! writes only what is missing. A row that ClickHouse refuses is found by halving and joins the dead
-//! letters; its neighbours are stored.
+//! writes only what is missing; and after such a retry the rows themselves are looked at before the
+//! checkpoint is set. A row that ClickHouse refuses is found by halving and joins the dead letters; its
+//! neighbours are stored.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
-use clickhouse::insert::Insert;
-use clickhouse::{Client, Row};
 use uuid::Uuid;
 
-use super::rows::{CheckpointRow, Common, DeadLetterRow, EventRow};
-use super::{Error, Sink, query_id_prefix};
+use super::insert::{Outcome, Piece};
+use super::rows::{CheckpointRow, Common};
+use super::{Error, Sink};
 use crate::batch::{Batch, DeadLetter, Origin, StoredEvent};
-use crate::retry::{Class, classify};
-
-/// How long a piece of an insert may take to be sent, and the server to carry the whole out. Then the
-/// outcome is unknown.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The code of a record whose row ClickHouse refused: the only one that the SmartModule does not give.
 const REFUSED: &str = "refused";
-
-/// What every insert is sent with, whatever the server's own defaults are: answered when written,
-/// remembered by its token in the table and in the ledger behind it, and never cut, since an insert that
-/// is cut elsewhere when it is repeated would store rows twice.
-const INSERT_SETTINGS: [(&str, &str); 8] = [
-    ("async_insert", "0"),
-    ("insert_deduplicate", "1"),
-    ("deduplicate_blocks_in_dependent_materialized_views", "1"),
-    ("max_partitions_per_insert_block", "0"),
-    ("max_insert_block_size", "1048449"),
-    ("min_insert_block_size_rows", "1048449"),
-    ("min_insert_block_size_bytes", "268402944"),
-    ("input_format_parallel_parsing", "0"),
-];
-
-/// A run of one partition's rows that one insert writes.
-struct Piece<'a> {
-    origin: &'a Origin,
-    first_offset: u64,
-    last_offset: u64,
-    /// Why it is written: `batch`, `half` of a piece that was refused, or `missing` after a retry.
-    cause: &'static str,
-    /// Set where a predecessor wrote too.
-    repair: Option<Uuid>,
-}
-
-impl Piece<'_> {
-    /// The token of the insert. **Do not change**: a retry by another version must have the same.
-    fn token(&self) -> String {
-        let Self { origin, first_offset, last_offset, cause, repair } = self;
-        let repair = repair.map(|id| format!("/{id}")).unwrap_or_default();
-        format!("{origin}/{first_offset}-{last_offset}/{cause}{repair}")
-    }
-}
 
 impl Sink {
     /// Writes a batch; on return it is stored and the checkpoint behind it. Waits for ClickHouse as long
@@ -66,7 +27,7 @@ impl Sink {
     ///
     /// # Errors
     /// [`Error::Refused`], where no attempt can succeed.
-    pub async fn write(&self, mut batch: Batch) -> Result<Written, Error> {
+    pub async fn write(&self, batch: Batch) -> Result<Written, Error> {
         let started = Instant::now();
         let client = self.client();
         let origin = Arc::clone(&batch.origin);
@@ -83,52 +44,54 @@ impl Sink {
             cause: "batch",
             repair: batch.repair,
         };
-        let rows = batch.rows();
-        let refused = self.write_events(&client, &whole, &common, std::mem::take(&mut batch.events)).await?;
-        let mut letters = std::mem::take(&mut batch.dead_letters);
-        letters.extend(refused);
+        let (refused, mut is_certain) = self.write_events(&client, &whole, &common, &batch.events).await?;
+        let mut letters = [batch.dead_letters.as_slice(), &refused].concat();
         letters.sort_by_key(|letter| letter.offset);
-        if !letters.is_empty() {
-            self.persist("write dead letters", || self.try_dead_letters(&client, &whole, &common, &letters))
-                .await?;
+        let outcome = self.insert_dead_letters(&client, &whole, &common, &letters).await?;
+        is_certain &= is_known(outcome, "write dead letters")?;
+        while !is_certain {
+            is_certain = self.write_missing(&client, &whole, &common, &batch.events, &letters).await?;
         }
         self.persist("write the checkpoint", || try_checkpoint(&client, &batch)).await?;
+
         for letter in &letters {
             self.metrics.rejected(&letter.code, 1);
         }
-        self.metrics.processed(rows - letters.len());
-        self.metrics.batch_written(rows, started.elapsed().as_secs_f64());
+        self.metrics.processed(batch.rows() - letters.len());
+        self.metrics.batch_written(batch.rows(), started.elapsed().as_secs_f64());
         self.metrics.checkpoint(stream_name(&origin), origin.partition, batch.next_offset);
         Ok(Written { origin, next_offset: batch.next_offset })
     }
 
-    /// Writes events; returns those that ClickHouse refused.
+    /// Writes events; returns those that ClickHouse refused, and whether the others are stored for certain.
     async fn write_events(
         &self,
         client: &Client,
         whole: &Piece<'_>,
         common: &Common<'_>,
-        events: Vec<StoredEvent>,
-    ) -> Result<Vec<DeadLetter>, Error> {
-        let mut refused = Vec::new();
+        events: &[StoredEvent],
+    ) -> Result<(Vec<DeadLetter>, bool), Error> {
+        let (mut refused, mut is_certain) = (Vec::new(), true);
         let mut halves: Vec<Vec<StoredEvent>> = Vec::new();
-        if let Some(error) = self.try_until_refused(client, whole, common, &events).await? {
-            halves.extend(self.halves(client, whole.origin, events, &error, &mut refused).await?);
+        match self.insert_events(client, whole, common, events).await? {
+            Outcome::Refused(error) => {
+                halves
+                    .extend(self.halves(client, whole.origin, events.to_vec(), &error, &mut refused).await?);
+            }
+            outcome => is_certain &= is_known(outcome, "write events")?,
         }
         while let Some(half) = halves.pop() {
             let (Some(first), Some(last)) = (half.first(), half.last()) else { continue };
-            let piece = Piece {
-                origin: whole.origin,
-                first_offset: first.offset,
-                last_offset: last.offset,
-                cause: "half",
-                repair: whole.repair,
-            };
-            if let Some(error) = self.try_until_refused(client, &piece, common, &half).await? {
-                halves.extend(self.halves(client, whole.origin, half, &error, &mut refused).await?);
+            let (first_offset, last_offset) = (first.offset, last.offset);
+            let piece = Piece { first_offset, last_offset, cause: "half", ..*whole };
+            match self.insert_events(client, &piece, common, &half).await? {
+                Outcome::Refused(error) => {
+                    halves.extend(self.halves(client, whole.origin, half, &error, &mut refused).await?);
+                }
+                outcome => is_certain &= is_known(outcome, "write events")?,
             }
         }
-        Ok(refused)
+        Ok((refused, is_certain))
     }
 
     /// Splits what was refused, without what of it is stored nevertheless; a single row is set aside.
@@ -159,105 +122,58 @@ impl Sink {
         Ok([events, second])
     }
 
-    /// Writes one piece, however often it takes; the error where a row of it is at fault.
-    async fn try_until_refused(
-        &self,
-        client: &Client,
-        piece: &Piece<'_>,
-        common: &Common<'_>,
-        events: &[StoredEvent],
-    ) -> Result<Option<ClickHouseError>, Error> {
-        if events.is_empty() {
-            return Ok(None);
-        }
-        let mut is_uncertain = false;
-        for tries in 0.. {
-            let Err(error) = self.try_events(client, piece, common, events).await else {
-                if is_uncertain {
-                    self.write_missing(client, piece, common, events).await?;
-                }
-                if tries > 0 {
-                    self.readiness.ready();
-                }
-                return Ok(None);
-            };
-            match classify(&error) {
-                Class::Reject => return Ok(Some(error)),
-                Class::Unknown => {
-                    is_uncertain = true;
-                    self.wait("write events", tries, error).await?;
-                    self.end_predecessor(client, piece.origin).await?;
-                }
-                Class::Retry | Class::Fatal => self.wait("write events", tries, error).await?,
-            }
-        }
-        unreachable!("the loop has no end but its returns")
-    }
-
-    /// Writes what a retry left out. A table notes a token before the part behind it can be seen; a
-    /// server that dies in between takes the retry for done, and only the rows tell that it is not.
+    /// Looks for rows that a retry left out, and writes them; returns whether all are stored for certain.
     async fn write_missing(
         &self,
         client: &Client,
-        piece: &Piece<'_>,
+        whole: &Piece<'_>,
         common: &Common<'_>,
         events: &[StoredEvent],
-    ) -> Result<(), Error> {
-        let in_rows = self.offsets_in_rows(client, piece.origin, piece.first_offset).await?;
-        // Of an event that was sent twice in one insert, the table keeps only the later row.
+        letters: &[DeadLetter],
+    ) -> Result<bool, Error> {
+        let stored = self.stored(client, whole.origin, whole.first_offset).await?;
+        let missing_letters: Vec<DeadLetter> =
+            letters.iter().filter(|letter| !stored.contains(&letter.offset)).cloned().collect();
+        let refused: HashSet<u64> = letters.iter().map(|letter| letter.offset).collect();
+        let in_ledger = self.offsets_in_ledger(client, whole.origin, whole.first_offset).await?;
+        // Of an event that was sent twice in one insert, the table keeps only the later row, and the ledger
+        // has both origins.
         let mut seen = HashSet::new();
-        let mut missing: Vec<StoredEvent> = Vec::new();
-        let mut is_complete = true;
-        for event in events.iter().rev() {
+        let mut missing_events: Vec<StoredEvent> = Vec::new();
+        let mut is_complete = missing_letters.is_empty();
+        for event in events.iter().rev().filter(|event| !refused.contains(&event.offset)) {
             let is_replaced = !seen.insert((&event.tenant_id, event.timestamp, event.event_id));
-            if !in_rows.contains(&event.offset) {
-                is_complete &= is_replaced;
-                missing.push(StoredEvent { is_restored: is_replaced, ..event.clone() });
+            if !stored.contains(&event.offset) {
+                is_complete &= is_replaced && in_ledger.contains(&event.offset);
+                missing_events.push(StoredEvent { is_restored: is_replaced, ..event.clone() });
             }
         }
-        let (Some(last), Some(first)) = (missing.first(), missing.last()) else { return Ok(()) };
         if is_complete {
-            return Ok(());
+            return Ok(true);
         }
-        tracing::warn!(origin = %piece.origin, rows = missing.len(), "rows are missing after a retry, written again");
-        let piece = Piece {
-            origin: piece.origin,
-            first_offset: first.offset,
-            last_offset: last.offset,
-            cause: "missing",
-            repair: Some(Uuid::new_v4()),
-        };
-        // The ledger has them already, and would count them twice.
-        self.reconcile(client, piece.origin, piece.first_offset).await?;
-        self.persist("write missing events", || self.try_events(client, &piece, common, &missing)).await
+        tracing::warn!(
+            origin = %whole.origin, events = missing_events.len(), dead_letters = missing_letters.len(),
+            "rows are missing after a retry, and are written again"
+        );
+        // The ledger may have them already, and would count them twice; their token would be refused.
+        self.reconcile(client, whole.origin, whole.first_offset).await?;
+        let piece = Piece { cause: "missing", repair: Some(Uuid::new_v4()), ..*whole };
+        let outcome = self.insert_events(client, &piece, common, &missing_events).await?;
+        let is_certain = is_known(outcome, "write missing events")?;
+        let outcome = self.insert_dead_letters(client, &piece, common, &missing_letters).await?;
+        Ok(is_certain & is_known(outcome, "write missing dead letters")?)
     }
+}
 
-    async fn try_events(
-        &self,
-        client: &Client,
-        piece: &Piece<'_>,
-        common: &Common<'_>,
-        events: &[StoredEvent],
-    ) -> Result<(), ClickHouseError> {
-        let mut insert = begin::<EventRow<'_>>(client, "voc_events", piece).await?;
-        for event in events {
-            insert.write(&EventRow::new(event, *common)).await?;
-        }
-        insert.end().await
-    }
-
-    async fn try_dead_letters(
-        &self,
-        client: &Client,
-        piece: &Piece<'_>,
-        common: &Common<'_>,
-        letters: &[DeadLetter],
-    ) -> Result<(), ClickHouseError> {
-        let mut insert = begin::<DeadLetterRow<'_>>(client, "voc_dead_letters", piece).await?;
-        for letter in letters {
-            insert.write(&DeadLetterRow::new(letter, *common)).await?;
-        }
-        insert.end().await
+/// Whether what was inserted is stored for certain.
+///
+/// # Errors
+/// [`Error::Refused`], where nothing can be set aside any more.
+fn is_known(outcome: Outcome, action: &str) -> Result<bool, Error> {
+    match outcome {
+        Outcome::Stored => Ok(true),
+        Outcome::StoredPerhaps => Ok(false),
+        Outcome::Refused(source) => Err(Error::Refused { action: action.to_owned(), source }),
     }
 }
 
@@ -283,36 +199,7 @@ async fn try_checkpoint(client: &Client, batch: &Batch) -> Result<(), ClickHouse
     insert.end().await
 }
 
-/// Begins an insert under the piece's token, with a query id by which a successor can end it.
-async fn begin<R: Row>(
-    client: &Client,
-    table: &str,
-    piece: &Piece<'_>,
-) -> Result<Insert<R>, ClickHouseError> {
-    let mut insert = client.insert::<R>(table).await?.with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
-    for (name, value) in INSERT_SETTINGS {
-        insert = insert.with_setting(name, value);
-    }
-    let query_id = format!("{}{}", query_id_prefix(piece.origin), Uuid::new_v4());
-    Ok(insert.with_setting("insert_deduplication_token", piece.token()).with_setting("query_id", query_id))
-}
-
 /// The stream's base name.
 fn stream_name(origin: &Origin) -> &str {
     origin.stream.rsplit_once('#').map_or(&origin.stream, |(name, _)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_do_not_change() {
-        let origin = Origin { stream: "voc.events#2".to_owned(), partition: 3 };
-        let mut piece =
-            Piece { origin: &origin, first_offset: 10, last_offset: 19, cause: "batch", repair: None };
-        assert_eq!(piece.token(), "voc.events#2/3/10-19/batch");
-        piece.repair = Some(Uuid::nil());
-        assert_eq!(piece.token(), "voc.events#2/3/10-19/batch/00000000-0000-0000-0000-000000000000");
-    }
 }
