@@ -247,7 +247,8 @@ fn crates_are_named_only_in_their_role() {
         let import = line.trim_start().starts_with("use ") || line.trim_start().starts_with("pub use ");
         for (word, rest) in words(&line) {
             // In a path or an import, so that a word in a message does not count.
-            if !rest.starts_with("::") && !(import && rest.starts_with([';', ' '])) {
+            let is_path = rest.starts_with("::") || (import && rest.starts_with([';', ' ']));
+            if !is_path {
                 continue;
             }
             for (name, places) in ROLES {
