@@ -12,7 +12,7 @@ use crate::exception::{self, Exception};
 use crate::library::Counters;
 use crate::registry::Running;
 use crate::request::Call;
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::sql::quote;
 use crate::statement::KillMode;
 
@@ -25,7 +25,7 @@ const COLUMNS: &str = "query_id String, initial_query_id String, user String, in
 /// # Errors
 /// The condition cannot be evaluated, or this request was cancelled itself.
 pub(crate) fn run(
-    server: &Server,
+    server: &Shared,
     call: &Call,
     this: &Running,
     (condition, mode, format): (&[u8], KillMode, Option<String>),

@@ -20,6 +20,7 @@ mod run;
 mod serve;
 mod server;
 mod session;
+mod shared;
 mod sql;
 mod statement;
 

@@ -15,7 +15,7 @@ use crate::kill;
 use crate::library::Counters;
 use crate::registry::{Kind, Ticket};
 use crate::request::Call;
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::statement::{self, Progress, Statement};
 
 /// The longest text of a statement whose rows are not in it, as with ClickHouse's own limit in mind.
@@ -23,7 +23,7 @@ const MAX_TEXT: usize = 64 << 20;
 
 /// Everything a request brings along.
 pub(crate) struct Job {
-    pub(crate) server: Arc<Server>,
+    pub(crate) server: Arc<Shared>,
     pub(crate) call: Call,
     pub(crate) body: BodyReader,
     pub(crate) ticket: Ticket,
@@ -161,7 +161,7 @@ fn body_error(error: &io::Error) -> Exception {
 
 /// Runs `work` on a connection that has the request's settings and database.
 fn with_connection(
-    server: &Server,
+    server: &Shared,
     call: &Call,
     work: impl FnOnce(&mut Connection) -> Result<Counters, Exception>,
 ) -> Result<Counters, Exception> {

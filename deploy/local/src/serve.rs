@@ -17,8 +17,9 @@ use crate::lanes::Lanes;
 use crate::library::LoadError;
 use crate::registry::Registry;
 use crate::repair;
-use crate::server::{Server, router};
+use crate::server::router;
 use crate::session::Sessions;
+use crate::shared::Shared;
 
 /// How many requests may run or wait at a time; more are refused.
 const MAX_REQUESTS: usize = 256;
@@ -77,7 +78,7 @@ pub(crate) fn serve(args: &Args, password: String) -> Result<(), ServeError> {
         }
         let engine = Arc::new(Engine::start(&args.library, &path)?);
         tracing::info!(version = engine.version, path = %path.display(), "engine started");
-        let server = Arc::new(Server {
+        let server = Arc::new(Shared {
             engine,
             lanes: Lanes::new(args.connections.into()),
             registry: Registry::new(MAX_REQUESTS),
@@ -96,7 +97,7 @@ pub(crate) fn serve(args: &Args, password: String) -> Result<(), ServeError> {
 }
 
 /// Serves until a signal, then lets requests finish, then cancels what is left.
-async fn run(listener: TcpListener, server: Arc<Server>) -> Result<(), ServeError> {
+async fn run(listener: TcpListener, server: Arc<Shared>) -> Result<(), ServeError> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let stopped = stop.clone().cancelled_owned();

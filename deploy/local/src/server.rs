@@ -17,34 +17,21 @@ use crate::answer::{Answer, Head, Pieces, Terms, failure};
 use crate::body;
 use crate::engine::Engine;
 use crate::exception::{Exception, code, internal};
-use crate::lanes::Lanes;
-use crate::registry::{Registry, Running};
+use crate::registry::Running;
 use crate::request::Call;
 use crate::run::{self, Job};
-use crate::session::Sessions;
+use crate::shared::Shared;
 
 /// The name that the server gives itself.
 const DISPLAY_NAME: &str = "voc-clickhouse-local";
 
-/// What all requests share.
-pub(crate) struct Server {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) lanes: Lanes,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) sessions: Sessions,
-    /// The one user there is.
-    pub(crate) user: String,
-    /// Its password; empty: none is needed.
-    pub(crate) password: String,
-}
-
 /// The routes: everything that is not a check is a query.
-pub(crate) fn router(server: Arc<Server>) -> Router {
+pub(crate) fn router(server: Arc<Shared>) -> Router {
     // Inserts may be of any size: they are streamed.
     Router::new().fallback(handle).layer(DefaultBodyLimit::disable()).with_state(server)
 }
 
-async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+async fn handle(State(server): State<Arc<Shared>>, request: Request) -> Response {
     let headers = request.headers();
     let has_body =
         headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::CONTENT_LENGTH);
@@ -62,7 +49,7 @@ async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response
     }
 }
 
-async fn query(server: &Arc<Server>, request: Request) -> Response {
+async fn query(server: &Arc<Shared>, request: Request) -> Response {
     let started = Instant::now();
     let tag = tag();
     let mut query_id = String::new();
@@ -75,7 +62,7 @@ async fn query(server: &Arc<Server>, request: Request) -> Response {
 
 /// Starts the request and waits until its response can begin.
 async fn begin(
-    server: &Arc<Server>,
+    server: &Arc<Shared>,
     request: Request,
     started: Instant,
     tag: &str,
@@ -123,7 +110,7 @@ impl Drop for Presence {
     }
 }
 
-fn authenticate(server: &Server, call: &Call) -> Result<(), Exception> {
+fn authenticate(server: &Shared, call: &Call) -> Result<(), Exception> {
     let (user, password) = call.credentials.clone().unwrap_or_else(|| ("default".to_owned(), String::new()));
     if user == server.user && password == server.password {
         return Ok(());
@@ -135,7 +122,7 @@ fn authenticate(server: &Server, call: &Call) -> Result<(), Exception> {
     Err(exception)
 }
 
-fn respond(server: &Server, head: Head, query_id: &str, tag: &str) -> Response {
+fn respond(server: &Shared, head: Head, query_id: &str, tag: &str) -> Response {
     let body = match head.body {
         Pieces::Whole(bytes) => Body::from(bytes),
         Pieces::Stream(pieces) => {
