@@ -15,7 +15,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
 
     // Started before ClickHouse, it waits.
     let mut connector = stage.connector(&[]);
-    connector.until_clickhouse_is_missed();
+    connector.until_clickhouse_is_missed("clickhouse did not create the database");
     clickhouse.start_again();
     stage.until_stored(50);
     connector.until_ready_is(200);
@@ -24,7 +24,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
     clickhouse.kill();
     lines.extend((50..80).map(|number| call("acme", number)));
     input::append(&stage.file, &lines[50..]);
-    connector.until_clickhouse_is_missed();
+    connector.until_clickhouse_is_missed("clickhouse did not write events");
     assert_eq!(connector.metric("voc_pipeline_ready"), Some(0.0));
     clickhouse.start_again();
     stage.until_stored(80);
@@ -39,7 +39,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
     connector.until_ready_is(200);
     clickhouse.kill();
     input::append(&stage.file, &lines[80..]);
-    connector.until_clickhouse_is_missed();
+    connector.until_clickhouse_is_missed("clickhouse did not write events");
     connector.process().terminate();
     let log = connector.fails();
     assert!(log.contains("not stored"), "{log}");
@@ -55,6 +55,21 @@ fn a_stop_before_clickhouse_is_there_ends_well() {
     clickhouse.kill();
     input::write(&stage.file, [call("acme", 1)]);
     let mut connector = stage.connector(&[]);
-    connector.until_clickhouse_is_missed();
+    connector.until_clickhouse_is_missed("clickhouse did not create the database");
+    connector.drain();
+}
+
+#[test]
+fn an_idle_connector_notices_that_clickhouse_is_away() {
+    let mut clickhouse = ClickHouse::start();
+    let stage = Stage::on(&clickhouse, "idle");
+    input::write(&stage.file, [call("acme", 1)]);
+    let mut connector = stage.connector(&[]);
+    stage.until_stored(1);
+    connector.until_ready_is(200);
+    clickhouse.kill();
+    connector.until_clickhouse_is_missed("clickhouse ping");
+    clickhouse.start_again();
+    connector.until_ready_is(200);
     connector.drain();
 }

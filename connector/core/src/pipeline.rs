@@ -102,6 +102,7 @@ async fn move_records(
     let mut source =
         Source::start(&config.source, options.once, events, metrics.clone(), readiness.part("source"))?;
     let mut transform = tokio::task::spawn_blocking(move || transform.run(to_transform, &annotated));
+    let watch = tokio::spawn(sink.clone().watch(readiness.part("clickhouse ping")));
     let writer = Writer::new(
         sink,
         config.batch.clone(),
@@ -132,6 +133,7 @@ async fn move_records(
             }
         }
     };
+    watch.abort();
     // If the writer failed, the source may be idle and notice nothing by itself.
     source.stop();
     written?;

@@ -11,6 +11,7 @@ mod schema;
 mod write;
 
 use std::future::Future;
+use std::time::Duration;
 
 use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
@@ -24,6 +25,10 @@ use crate::config::sections::{ClickHouse, Compression, PartitionBy};
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
 use crate::retry::{Class, backoff, classify};
+
+/// How often ClickHouse is asked whether it answers, and how long it may take.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An error that trying again does not mend.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +89,21 @@ impl Sink {
 
     fn client(&self) -> Client {
         self.client.clone().with_database(&self.database)
+    }
+
+    /// Asks ClickHouse every few seconds whether it answers, so that readiness does not wait for the next
+    /// batch to find out. Never ends.
+    pub async fn watch(self, readiness: Part) {
+        let client = self.client();
+        loop {
+            let answer = tokio::time::timeout(PING_TIMEOUT, client.query("SELECT 1").fetch_one::<u8>());
+            match answer.await {
+                Ok(Ok(_)) => readiness.ready(),
+                Ok(Err(error)) => readiness.unready(error.to_string()),
+                Err(_) => readiness.unready(format!("no answer within {PING_TIMEOUT:?}")),
+            }
+            tokio::time::sleep(PING_INTERVAL).await;
+        }
     }
 
     /// Does something until ClickHouse has done it or says that it never will. While it does not answer,

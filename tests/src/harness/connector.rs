@@ -96,12 +96,12 @@ impl Connector {
         })
     }
 
-    /// Waits until `/readyz` says that ClickHouse does not answer.
-    pub fn until_clickhouse_is_missed(&mut self) {
+    /// Waits until `/readyz` says that ClickHouse does not answer, for a reason with these words.
+    pub fn until_clickhouse_is_missed(&mut self, reason: &str) {
         let port = self.port();
-        eventually("/readyz says that clickhouse does not answer", || {
+        eventually(&format!("/readyz says that clickhouse does not answer: {reason}"), || {
             let answer = http::get(port, "/readyz")?;
-            (answer.status == 503 && answer.body.contains("clickhouse")).then_some(())
+            (answer.status == 503 && answer.body.contains(reason)).then_some(())
         });
     }
 
