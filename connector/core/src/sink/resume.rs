@@ -169,7 +169,10 @@ impl Sink {
     ) -> Result<(BTreeSet<u64>, Option<Repair>), Error> {
         let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         let in_ledger = self.offsets_in_ledger(client, origin, from).await?;
-        if in_rows != in_ledger {
+        let last = in_rows.last().max(in_ledger.last()).copied();
+        let stored = if in_rows == in_ledger {
+            in_rows
+        } else {
             tracing::warn!(
                 %origin, from, rows = in_rows.len(), ledger = in_ledger.len(),
                 "the ledger differs from the rows behind the checkpoint, and is corrected"
@@ -179,14 +182,16 @@ impl Sink {
                 self.correct_ledger(client, CUT_LEDGER, origin, from).await?;
             }
             self.enter(client, origin, from).await?;
-        }
-        let last = in_rows.last().max(in_ledger.last());
+            // A merge may have taken rows since they were looked at. What is in the ledger now was in the
+            // rows when it was entered, and that is what counts as stored.
+            self.offsets_in_ledger(client, origin, from).await?
+        };
         let repair = last.map(|last| Repair {
             end: last + 1,
             id: Uuid::new_v4(),
-            gone: in_ledger.difference(&in_rows).copied().collect(),
+            gone: in_ledger.difference(&stored).copied().collect(),
         });
-        Ok((in_rows, repair))
+        Ok((stored, repair))
     }
 
     /// The offsets from `from` on that have rows, of an insert of our own that was refused. What the
@@ -197,11 +202,9 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<BTreeSet<u64>, Error> {
-        let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
-        if !in_rows.is_empty() {
-            self.enter(client, origin, from).await?;
-        }
-        Ok(in_rows)
+        // Entered first: what a merge takes afterwards is in the ledger already.
+        self.enter(client, origin, from).await?;
+        self.offsets(client, OFFSETS_IN_ROWS, origin, from).await
     }
 
     /// Enters the rows that the ledger lacks.
