@@ -16,7 +16,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
 
     // Started before ClickHouse, it waits.
     let mut connector = stage.connector(&[]);
-    connector.until_clickhouse_is_missed("clickhouse did not create the database");
+    connector.until_clickhouse_is_missed("clickhouse: clickhouse did not");
     clickhouse.start_again();
     stage.until_stored(50);
     connector.until_ready_is(200);
@@ -25,7 +25,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
     clickhouse.kill();
     lines.extend((50..80).map(|number| call("acme", number)));
     input::append(&stage.file, &lines[50..]);
-    connector.until_clickhouse_is_missed("clickhouse did not write events");
+    connector.until_clickhouse_is_missed("clickhouse: clickhouse did not");
     assert_eq!(connector.metric("voc_pipeline_ready"), Some(0.0));
     clickhouse.start_again();
     stage.until_stored(80);
@@ -40,7 +40,7 @@ fn the_connector_is_not_ready_while_clickhouse_is_down_and_goes_on_afterwards() 
     connector.until_ready_is(200);
     clickhouse.kill();
     input::append(&stage.file, &lines[80..]);
-    connector.until_clickhouse_is_missed("clickhouse did not write events");
+    connector.until_clickhouse_is_missed("clickhouse: clickhouse did not");
     connector.process().terminate();
     let log = connector.fails();
     assert!(log.contains("not stored"), "{log}");
@@ -56,7 +56,7 @@ fn a_stop_before_clickhouse_is_there_ends_well() {
     clickhouse.kill();
     input::write(&stage.file, [call("acme", 1)]);
     let mut connector = stage.connector(&[]);
-    connector.until_clickhouse_is_missed("clickhouse did not create the database");
+    connector.until_clickhouse_is_missed("clickhouse: clickhouse did not");
     connector.drain();
 }
 
