@@ -6,10 +6,12 @@
 //! part of the connector looks at the environment or has a default of its own. A configuration that
 //! would break the delivery promise does not load.
 
+pub mod cluster;
 mod decode;
 pub mod environment;
 mod error;
 pub mod kafka;
+pub mod mirror;
 mod secrets;
 pub mod sections;
 mod tree;
@@ -19,7 +21,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::Error;
-use sections::{Api, Batch, ClickHouse, Meta, Monitoring, SmartModule, Source, Transform};
+use sections::{Api, Batch, ClickHouse, Cluster, Meta, Mirror, Monitoring, SmartModule, Source, Transform};
 
 /// Everything the connector is told. Made by [`load`] alone.
 #[derive(Debug, Clone)]
@@ -28,8 +30,12 @@ pub struct Config {
     pub meta: Meta,
     /// The one transform: our SmartModule with its params.
     pub transform: Transform,
+    /// The Fluvio cluster that the source and the mirror speak to.
+    pub fluvio: Cluster,
     /// Where records come from.
     pub source: Source,
+    /// What fills Fluvio topics from Kafka, if anything.
+    pub mirror: Option<Mirror>,
     /// Where the SmartModule's file is.
     pub smartmodule: SmartModule,
     /// When a batch is written.
@@ -79,7 +85,7 @@ fn parse(
     let secrets = secrets::Secrets { file: secrets, environment };
     secrets::render(&mut tree, "", &secrets)
         .and_then(|()| environment::apply(&mut tree, environment))
-        .and_then(|()| validate::build(&tree))
+        .and_then(|()| validate::build(&tree, environment))
         .map_err(|fault| fault.in_file(name))
 }
 

@@ -1,4 +1,5 @@
-//! The twelve-factor variables of the original service. Each replaces one key of the file.
+//! The twelve-factor variables of the original service. Each replaces one key of the file; Kafka's also
+//! those of the mirror, where there is one: only one of the two reads from Kafka.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,10 @@ pub(super) fn apply(tree: &mut Node, environment: &BTreeMap<String, String>) -> 
         };
         let mut node = Node::from_variable(name, value);
         node.secret = name == CLICKHOUSE_PASSWORD;
+        let is_mirrored = tree.get("mirror").is_some_and(|mirror| !matches!(mirror.value, Value::Null));
+        if let (["source", kafka @ ..], true) = (path, is_mirrored) {
+            tree.set(&[&["mirror"], kafka].concat(), node.clone());
+        }
         tree.set(path, node);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `source.kafka`, and which of librdkafka's own properties it may hold.
+//! `source.kafka` and `mirror.kafka`, and which of librdkafka's own properties they may hold.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use super::sections::Secret;
 
-/// `source.kafka`: all partitions of the topics, shared with the consumers of the same group.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+/// `source.kafka` or `mirror.kafka`: all partitions of the topics, shared with the consumers of the same
+/// group.
+#[derive(Debug, Clone)]
 pub struct Kafka {
     /// Brokers, `HOST:PORT` separated by commas; default localhost:9092.
     pub bootstrap: String,
-    /// Consumer group; default voc-processor. It shares out the partitions; where to resume is kept
-    /// in ClickHouse.
+    /// Consumer group; default voc-processor, of the mirror voc-mirror. It shares out the partitions;
+    /// where to resume is kept where the records go: in ClickHouse, or in the Fluvio topic itself.
     pub group_id: String,
     /// Topics; default `[voc.events]`, at least one.
     pub topics: Vec<String>,
@@ -33,12 +33,35 @@ impl Default for Kafka {
     }
 }
 
-/// Why a property of librdkafka cannot be set under `source.kafka.properties`; `None` if it can.
+/// [`Kafka`] as it is written: the default of the group depends on whose it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Section {
+    bootstrap: Option<String>,
+    group_id: Option<String>,
+    topics: Option<Vec<String>>,
+    properties: BTreeMap<String, Secret>,
+}
+
+impl Section {
+    /// Fills in what is absent.
+    pub(super) fn complete(self, group_id: &str) -> Kafka {
+        let default = Kafka::default();
+        Kafka {
+            bootstrap: self.bootstrap.unwrap_or(default.bootstrap),
+            group_id: self.group_id.unwrap_or_else(|| group_id.to_owned()),
+            topics: self.topics.unwrap_or(default.topics),
+            properties: self.properties,
+        }
+    }
+}
+
+/// Why a property of librdkafka cannot be set under `properties`; `None` if it can.
 #[must_use]
 pub fn reserved(property: &str) -> Option<&'static str> {
     Some(match property {
-        "bootstrap.servers" | "metadata.broker.list" => "set source.kafka.bootstrap instead",
-        "group.id" => "set source.kafka.group_id instead",
+        "bootstrap.servers" | "metadata.broker.list" => "set the section's bootstrap instead",
+        "group.id" => "set the section's group_id instead",
         "enable.auto.commit"
         | "auto.commit.enable"
         | "enable.auto.offset.store"
@@ -46,7 +69,7 @@ pub fn reserved(property: &str) -> Option<&'static str> {
         | "offset.store.method"
         | "offset.store.path"
         | "offset.store.sync.interval.ms" => {
-            "offsets are kept in ClickHouse with the rows, Kafka's are for display"
+            "where to go on is kept with what was written, Kafka's offsets are for display"
         }
         "auto.offset.reset" => "an offset that is gone must stop the connector, not be jumped over",
         "isolation.level" => "only committed records are read",
@@ -56,6 +79,29 @@ pub fn reserved(property: &str) -> Option<&'static str> {
         }
         "check.crcs" => "records that were damaged on the way must not be stored",
         "statistics.interval.ms" => "readiness and the end offsets are taken from the statistics",
+        "acks"
+        | "request.required.acks"
+        | "enable.idempotence"
+        | "enable.gapless.guarantee"
+        | "transactional.id"
+        | "transaction.timeout.ms"
+        | "linger.ms"
+        | "queue.buffering.max.ms"
+        | "queue.buffering.max.messages"
+        | "queue.buffering.max.kbytes"
+        | "queue.buffering.backpressure.threshold"
+        | "batch.size"
+        | "batch.num.messages"
+        | "compression.codec"
+        | "compression.type"
+        | "compression.level"
+        | "message.timeout.ms"
+        | "delivery.timeout.ms"
+        | "request.timeout.ms"
+        | "message.send.max.retries"
+        | "retries"
+        | "partitioner"
+        | "sticky.partitioning.linger.ms" => "it is a producer's, and Kafka is only read",
         _ => return None,
     })
 }

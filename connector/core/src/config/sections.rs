@@ -9,7 +9,9 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+pub use super::cluster::{Cluster, Consumer, FluvioSource, RunsIn, Shard};
 pub use super::kafka::Kafka;
+pub use super::mirror::Mirror;
 
 /// `meta`: Fluvio's own keys. The connector needs none of them to run, but a file without them would
 /// not load into a cluster, so the first four are required.
@@ -24,8 +26,9 @@ pub struct Meta {
     pub kind: String,
     /// The Fluvio topic: its name, or Fluvio's map with `meta.name`.
     pub topic: Topic,
-    #[serde(default, rename = "consumer")]
-    _consumer: IgnoredAny,
+    /// Fluvio's own words about consuming: defaults for `source.fluvio`.
+    #[serde(default)]
+    pub consumer: Consumer,
     #[serde(default, rename = "producer")]
     _producer: IgnoredAny,
     #[serde(default, rename = "secrets")]
@@ -90,6 +93,10 @@ pub enum Source {
     Kafka(Kafka),
     /// An NDJSON file.
     File(File),
+    /// Topics of a Fluvio cluster.
+    Fluvio(FluvioSource),
+    /// Nowhere: the mirror runs alone.
+    None,
 }
 
 /// `source.file`: one NDJSON file, a record per line.

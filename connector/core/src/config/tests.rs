@@ -7,11 +7,13 @@ use bytesize::ByteSize;
 use super::sections::{Compression, PartitionBy};
 use super::*;
 
+mod cluster;
 mod refused;
+mod samples;
 
 /// The least that loads.
 const META: &str =
-    "apiVersion: 0.2.0\nmeta: {version: 0.1.0, name: voc, type: voc-sink, topic: voc.events}\n";
+    "apiVersion: 0.2.0\nmeta: {version: 0.1.0, name: voc, type: voc-sink, topic: voc-events}\n";
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
@@ -38,23 +40,27 @@ fn check_with(body: &str, environment: &[(&str, &str)], expected: &str) {
 fn kafka(config: &Config) -> &sections::Kafka {
     match &config.source {
         Source::Kafka(kafka) => kafka,
-        Source::File(file) => panic!("expected kafka, found {file:?}"),
+        other => panic!("expected kafka, found {other:?}"),
     }
 }
 
 #[test]
 fn every_section_has_its_defaults() {
     // A key without a value is absent.
-    for body in ["", "source:\nsmartmodule:\nbatch:\nclickhouse: {port: }\nmonitoring: ~\napi: null\n"] {
+    let empty = "fluvio: {endpoint: ''}\nsource: {fluvio: {shard: }}\nmirror:\nsmartmodule:\nbatch:\nclickhouse: {port: }\n\
+                 monitoring: ~\napi: null\n";
+    for body in ["", empty] {
         let config = good(body, &[]);
         assert_eq!(config.meta.kind, "voc-sink");
-        assert_eq!(config.meta.topic.0, "voc.events");
+        assert_eq!(config.meta.topic.0, "voc-events");
         assert_eq!(config.transform.uses, "voc/voc-smartmodule@0.1.0");
         assert!(config.transform.with.is_empty());
         assert_eq!(kafka(&config).bootstrap, "localhost:9092");
         assert_eq!(kafka(&config).group_id, "voc-processor");
         assert_eq!(kafka(&config).topics, ["voc.events"]);
         assert!(kafka(&config).properties.is_empty());
+        assert_eq!(config.fluvio, Cluster { endpoint: None, profile: None });
+        assert!(config.mirror.is_none());
         assert!(config.smartmodule.wasm.ends_with("release-lto/voc_smartmodule.wasm"));
         assert_eq!(config.batch.max_age, Duration::from_secs(2));
         assert_eq!((config.batch.min_rows, config.batch.max_rows), (500, 50_000));
@@ -109,7 +115,7 @@ fn what_is_written_is_what_is_had() {
 #[test]
 fn fluvios_own_forms_are_accepted() {
     let text = "apiVersion: 0.1.0\nmeta:\n  version: 0.1.0\n  name: voc\n  type: voc-sink\n  \
-                topic: {version: 0.1.0, meta: {name: events}}\n  consumer: {partition: all, offset: {strategy: none}}\n  \
+                topic: {version: 0.1.0, meta: {name: events}}\n  consumer: {partition: all, offset: {strategy: none, flush-period: {secs: 1}}}\n  \
                 producer: {linger: 1ms}\n  secrets: [{name: PASSWORD}]\n";
     assert_eq!(load_text(text, &[], &[]).unwrap().meta.topic.0, "events");
 }

@@ -1,14 +1,20 @@
 //! From decoded sections to a [`Config`]: what no single type can say.
 
+mod cluster;
+mod mirror;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::Config;
+use super::cluster::{Cluster, Section as FluvioSection};
 use super::decode::decode;
 use super::error::Fault;
-use super::kafka::{self, Kafka};
+use super::kafka::{self, Kafka, Section as KafkaSection};
+use super::mirror::Section as MirrorSection;
 use super::sections::{Api, Batch, ClickHouse, File, Meta, Monitoring, SmartModule, Source, Transform};
 use super::tree::Node;
 
@@ -29,7 +35,10 @@ struct Document {
     meta: Meta,
     transforms: Option<Vec<Transform>>,
     #[serde(default)]
+    fluvio: Cluster,
+    #[serde(default)]
     source: SourceSection,
+    mirror: Option<MirrorSection>,
     #[serde(default)]
     smartmodule: SmartModule,
     #[serde(default)]
@@ -46,8 +55,9 @@ struct Document {
 #[serde(default)]
 struct SourceSection {
     kind: Kind,
-    kafka: Kafka,
+    kafka: KafkaSection,
     file: Option<File>,
+    fluvio: FluvioSection,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,16 +67,20 @@ enum Kind {
     Kafka,
     File,
     Fluvio,
+    None,
 }
 
 /// Decodes and checks everything.
-pub(super) fn build(tree: &Node) -> Result<Config, Fault> {
+pub(super) fn build(tree: &Node, environment: &BTreeMap<String, String>) -> Result<Config, Fault> {
     let document: Document = decode(tree)?;
-    let check = Check { tree };
+    let check = Check { tree, environment };
     check.version(document.api_version.as_deref())?;
     check.meta(&document.meta)?;
     let transform = check.transform(document.transforms)?;
-    let source = check.source(document.source)?;
+    check.cluster(&document.fluvio)?;
+    let kind = document.source.kind;
+    let source = check.source(document.source, &document.meta)?;
+    let mirror = check.mirror(document.mirror, kind)?;
     check.present("smartmodule.wasm", &document.smartmodule.wasm.to_string_lossy())?;
     check.batch(&document.batch)?;
     check.clickhouse(&document.clickhouse)?;
@@ -75,7 +89,9 @@ pub(super) fn build(tree: &Node) -> Result<Config, Fault> {
     Ok(Config {
         meta: document.meta,
         transform,
+        fluvio: document.fluvio,
         source,
+        mirror,
         smartmodule: document.smartmodule,
         batch: document.batch,
         clickhouse: document.clickhouse,
@@ -86,6 +102,7 @@ pub(super) fn build(tree: &Node) -> Result<Config, Fault> {
 
 struct Check<'t> {
     tree: &'t Node,
+    environment: &'t BTreeMap<String, String>,
 }
 
 impl Check<'_> {
@@ -117,7 +134,8 @@ impl Check<'_> {
         self.present("meta.type", &meta.kind)?;
         self.present("meta.topic", &meta.topic.0)?;
         let message = format!("`{}` names a source, and this connector is a sink: voc-sink", meta.kind);
-        self.require(!meta.kind.ends_with("-source"), "meta.type", message)
+        self.require(!meta.kind.ends_with("-source"), "meta.type", message)?;
+        self.consumer(&meta.consumer)
     }
 
     fn transform(&self, transforms: Option<Vec<Transform>>) -> Result<Transform, Fault> {
@@ -147,11 +165,12 @@ impl Check<'_> {
         Ok(transform)
     }
 
-    fn source(&self, section: SourceSection) -> Result<Source, Fault> {
+    fn source(&self, section: SourceSection, meta: &Meta) -> Result<Source, Fault> {
         match section.kind {
             Kind::Kafka => {
-                self.kafka(&section.kafka)?;
-                Ok(Source::Kafka(section.kafka))
+                let kafka = section.kafka.complete(&Kafka::default().group_id);
+                self.kafka("source.kafka", &kafka, "source.kind is kafka")?;
+                Ok(Source::Kafka(kafka))
             }
             Kind::File => {
                 let missing = || self.fault("source.file.path", "missing, and source.kind is file");
@@ -159,18 +178,19 @@ impl Check<'_> {
                 self.file(&mut file)?;
                 Ok(Source::File(file))
             }
-            Kind::Fluvio => {
-                Err(self.fault("source.kind", "fluvio is not in this version, expected kafka or file"))
-            }
+            Kind::Fluvio => Ok(Source::Fluvio(self.fluvio(section.fluvio, meta)?)),
+            Kind::None => Ok(Source::None),
         }
     }
 
-    fn kafka(&self, kafka: &Kafka) -> Result<(), Fault> {
-        self.present("source.kafka.bootstrap", &kafka.bootstrap)?;
-        self.present("source.kafka.group_id", &kafka.group_id)?;
-        self.require(!kafka.topics.is_empty(), "source.kafka.topics", "empty, and source.kind is kafka")?;
+    /// `section` is its path; `why` says why it is needed.
+    fn kafka(&self, section: &str, kafka: &Kafka, why: &str) -> Result<(), Fault> {
+        self.present(&format!("{section}.bootstrap"), &kafka.bootstrap)?;
+        self.present(&format!("{section}.group_id"), &kafka.group_id)?;
+        let topics = format!("{section}.topics");
+        self.require(!kafka.topics.is_empty(), &topics, format!("empty, and {why}"))?;
         for (index, topic) in kafka.topics.iter().enumerate() {
-            let key = format!("source.kafka.topics[{index}]");
+            let key = format!("{topics}[{index}]");
             if let Some(reason) = kafka::bad_topic(topic) {
                 return Err(self.fault(&key, format!("`{topic}`: {reason}")));
             }
@@ -178,7 +198,7 @@ impl Check<'_> {
         }
         for property in kafka.properties.keys() {
             if let Some(reason) = kafka::reserved(property) {
-                let key = format!("source.kafka.properties.{property}");
+                let key = format!("{section}.properties.{property}");
                 return Err(self.fault(&key, format!("cannot be set: {reason}")));
             }
         }

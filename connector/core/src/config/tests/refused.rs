@@ -14,8 +14,8 @@ fn unknown_keys_name_the_key_and_the_line() {
     );
     check(
         "sink: {}\n",
-        "Connector.yaml:3: sink: unknown key, expected one of api, apiVersion, batch, clickhouse, meta, monitoring, \
-         smartmodule, source, transforms",
+        "Connector.yaml:3: sink: unknown key, expected one of api, apiVersion, batch, clickhouse, fluvio, meta, mirror, \
+         monitoring, smartmodule, source, transforms",
     );
     check(
         "transforms:\n  - uses: voc-smartmodule\n    with: {max_byte: 5}\n",
@@ -56,7 +56,7 @@ fn wrong_types_name_the_key_and_the_line() {
     );
     check(
         "source: {kind: pulsar}\n",
-        "Connector.yaml:3: source.kind: unknown value `pulsar`, expected one of kafka, file, fluvio",
+        "Connector.yaml:3: source.kind: unknown value `pulsar`, expected one of kafka, file, fluvio, none",
     );
     check(
         "clickhouse: {compression: zstd}\n",
@@ -73,10 +73,6 @@ fn wrong_types_name_the_key_and_the_line() {
 
 #[test]
 fn what_cannot_be_names_the_key_and_the_line() {
-    check(
-        "source:\n  kind: fluvio\n",
-        "Connector.yaml:4: source.kind: fluvio is not in this version, expected kafka or file",
-    );
     check(
         "source: {kafka: {topics: []}}\n",
         "Connector.yaml:3: source.kafka.topics: empty, and source.kind is kafka",
@@ -139,11 +135,19 @@ fn properties_that_delivery_depends_on_are_refused() {
         "enable.partition.eof",
         "partition.assignment.strategy",
         "group.protocol",
+        "linger.ms",
     ] {
         check(
             &format!("source:\n  kafka:\n    properties:\n      client.id: a\n      {property}: x\n"),
             &format!(
                 "Connector.yaml:7: source.kafka.properties.{property}: cannot be set: {}",
+                kafka::reserved(property).unwrap()
+            ),
+        );
+        check(
+            &format!("source: {{kind: none}}\nmirror: {{kafka: {{properties: {{{property}: x}}}}}}\n"),
+            &format!(
+                "Connector.yaml:4: mirror.kafka.properties.{property}: cannot be set: {}",
                 kafka::reserved(property).unwrap()
             ),
         );
