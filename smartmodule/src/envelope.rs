@@ -170,6 +170,14 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// [`Error`] where the bytes are none.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Error> {
+        match read_written(bytes) {
+            Some(accepted) => Ok(Self::Accepted(accepted)),
+            None => Self::parse(bytes),
+        }
+    }
+
+    /// Reads an envelope of any form.
+    fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let wire: Wire<'a> = serde_json::from_slice(bytes).map_err(|error| Error(error.to_string()))?;
         let absent = |part: &str| Error(format!("`{part}` is absent"));
         match wire.status {
@@ -197,6 +205,43 @@ impl<'a> Envelope<'a> {
             other => Err(Error(format!("status `{other}` is not known"))),
         }
     }
+}
+
+/// Reads what [`write_accepted`] wrote. Its payload was validated then, and is not parsed once more. `None`
+/// for every other form, such as one with further annotations.
+fn read_written(bytes: &[u8]) -> Option<Accepted<'_>> {
+    let rest = bytes.strip_prefix(br#"{"status":"accepted","event":{"event_id":""#)?;
+    let (event_id, rest) = text(rest)?;
+    let (tenant_id, rest) = text(rest.strip_prefix(br#","tenant_id":""#)?)?;
+    let (timestamp, rest) = text(rest.strip_prefix(br#","timestamp":""#)?)?;
+    let (event_type, rest) = text(rest.strip_prefix(br#","event_type":""#)?)?;
+    let (schema_version, rest) = bare(rest.strip_prefix(br#","schema_version":"#)?)?;
+    let (score, rest) = bare(rest.strip_prefix(br#"},"annotations":{"sentiment":{"score":"#)?)?;
+    let payload = rest.strip_prefix(br#"}},"payload":"#)?.strip_suffix(b"}")?;
+    let is_object = payload.trim_ascii().starts_with(b"{") && payload.trim_ascii().ends_with(b"}");
+    let event = Header {
+        event_id: Uuid::try_parse(event_id).ok()?,
+        tenant_id: Cow::Borrowed(tenant_id),
+        timestamp,
+        event_type,
+        schema_version: schema_version.parse().ok()?,
+    };
+    let sentiment = if score == "null" { None } else { Some(score.parse().ok()?) };
+    is_object.then_some(Accepted { event, sentiment, payload })
+}
+
+/// A JSON string without escapes, from behind its opening quote; and what follows it.
+fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let length = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\')?;
+    let (text, rest) = bytes.split_at(length);
+    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
+}
+
+/// A number or `null`, up to the brace behind it.
+fn bare(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let length = bytes.iter().position(|&byte| byte == b'}')?;
+    let (text, rest) = bytes.split_at(length);
+    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
 /// The payload with the white space around it, which a JSON reader drops: what lies between the colon
@@ -254,6 +299,28 @@ mod tests {
             let Envelope::Rejected(rejected) = Envelope::read(&envelope).unwrap() else { panic!("accepted") };
             assert_eq!(&*rejected.original, record);
         }
+    }
+
+    #[test]
+    fn what_was_written_is_read_without_parsing_as_with_it() {
+        for (tenant, around, is_plain) in
+            [("acme", "", true), ("caf\u{e9}", " ", true), (r"caf\u00e9", "", false)]
+        {
+            for transcript in [r#""}},\"payload\":{""#, r#"[{"speaker":"a","text":"bad","offset_ms":1}]"#] {
+                let record = format!(
+                    r#"{around}{{"tenant_id":"{tenant}","event_id":"27AC435A-7a97-4643-a564-12a9b8a1abcd","timestamp":"2026-11-01T09:05:00.5-03:00","event_type":"call","transcript":{transcript}}}{around}"#
+                );
+                let envelope = envelope_of(record.as_bytes());
+                let parsed = Envelope::parse(&envelope).unwrap();
+                assert_eq!(Envelope::read(&envelope).unwrap(), parsed);
+                assert_eq!(read_written(&envelope).map(Envelope::Accepted), is_plain.then_some(parsed));
+            }
+        }
+        let rejected = envelope_of(b"{");
+        assert_eq!(read_written(&rejected), None);
+        let mut longer = envelope_of(br#"{"a":1}"#);
+        longer.truncate(20);
+        assert_eq!(read_written(&longer), None);
     }
 
     #[test]

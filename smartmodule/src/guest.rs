@@ -3,7 +3,8 @@
 //! These two are written out rather than left to Fluvio's macro (0.50), for two reasons. The macro's
 //! `map` hands its output to the engine in memory that nobody frees, so that a long stream ends at the
 //! engine's memory limit; here one buffer is reused. And it copies its whole input once more before it
-//! decodes it. The wire format stays Fluvio's: its own types encode and decode.
+//! decodes it. The wire format stays Fluvio's, but its types read and write records one byte at a time:
+//! that is done by `wire`.
 
 #![allow(unsafe_code, reason = "the engine calls with pointers into this module's memory")]
 
@@ -12,14 +13,14 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use fluvio_smartmodule::dataplane::core::{Decoder, Encoder, Version};
-use fluvio_smartmodule::dataplane::record::{Record, RecordData};
 use fluvio_smartmodule::dataplane::smartmodule::{
     SmartModuleInitErrorStatus, SmartModuleInitOutput, SmartModuleInitRuntimeError, SmartModuleInput,
-    SmartModuleOutput, SmartModuleTransformErrorStatus,
+    SmartModuleTransformErrorStatus,
 };
 
 use crate::params::Params;
 use crate::transform::annotate;
+use crate::wire::{Output, Records};
 
 thread_local! {
     static PARAMS: RefCell<Params> = RefCell::default();
@@ -73,32 +74,49 @@ unsafe extern "C" fn map(pointer: *mut u8, length: usize, version: i32) -> i32 {
     // SAFETY: as in `init`.
     let input_bytes = unsafe { Vec::from_raw_parts(pointer, length, length) };
     let version = version as Version;
+    // The first record's offset, then the records with their length before them; what follows is left to
+    // Fluvio's own type, which would copy the records byte by byte.
+    let Some((records, rest)) = split(&input_bytes) else {
+        return SmartModuleTransformErrorStatus::DecodingBaseInput as i32;
+    };
     let mut input = SmartModuleInput::default();
-    if input.decode(&mut Cursor::new(input_bytes), version).is_err() {
+    if input.decode(&mut Cursor::new(rest), version).is_err() {
         return SmartModuleTransformErrorStatus::DecodingBaseInput as i32;
     }
     let base_timestamp = input.base_timestamp();
-    let mut records: Vec<Record> = Vec::new();
-    if records.decode(&mut Cursor::new(input.into_raw_bytes()), version).is_err() {
+    let Some(mut records) = Records::read(records) else {
+        return SmartModuleTransformErrorStatus::DecodingRecords as i32;
+    };
+    let count = records.left();
+    let is_read = OUTPUT.with_borrow_mut(|bytes| {
+        let mut output = Output::begin(bytes, count);
+        PARAMS.with_borrow(|params| {
+            let mut envelope = Vec::new();
+            while let Some(record) = records.take() {
+                envelope.clear();
+                annotate(record.value, base_timestamp + record.timestamp_delta, params, &mut envelope);
+                output.push(&record, &envelope);
+            }
+        });
+        output.end();
+        records.left() == 0
+    });
+    if !is_read {
         return SmartModuleTransformErrorStatus::DecodingRecords as i32;
     }
-    PARAMS.with_borrow(|params| {
-        // A record takes a buffer of just its length over without copying, so the envelope is made in one
-        // that has room and copied once.
-        let mut envelope = Vec::new();
-        for record in &mut records {
-            envelope.clear();
-            let timestamp = base_timestamp + record.timestamp_delta();
-            annotate(record.value.as_ref(), timestamp, params, &mut envelope);
-            record.value = RecordData::from(envelope.as_slice());
-        }
+    OUTPUT.with_borrow(|bytes| {
+        // SAFETY: the engine reads `bytes` before it calls again, and only a call changes them.
+        unsafe { copy_records(bytes.as_ptr() as i32, bytes.len() as i32) };
     });
-    let count = records.len() as i32;
-    if hand_over(&SmartModuleOutput::new(records), version) {
-        count
-    } else {
-        SmartModuleTransformErrorStatus::EncodingOutput as i32
-    }
+    count as i32
+}
+
+/// The records of an input, and the input without them.
+fn split(input: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let (base_offset, rest) = input.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let (records, rest) = rest.split_at_checked(usize::try_from(i32::from_be_bytes(*length)).ok()?)?;
+    Some((records, [&base_offset[..], &[0; 4], rest].concat()))
 }
 
 fn hand_over(output: &impl Encoder, version: Version) -> bool {

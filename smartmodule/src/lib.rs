@@ -21,6 +21,7 @@ pub mod sentiment;
 pub mod timestamp;
 pub mod transform;
 pub mod validate;
+pub mod wire;
 
 #[cfg(target_arch = "wasm32")]
 mod guest;
