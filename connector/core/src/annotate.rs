@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::source::StreamPartition;
 use crate::source::file::lines::Lines;
-use crate::transform::{self, Transform};
+use crate::transform::{self, Enveloped, Transform};
 
 /// Why annotating ended early.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub fn run(wasm: &Path, params: &[String], mut input: impl Read, output: impl Wr
             chunks.extend(lines.finish());
         }
         for chunk in chunks {
-            for (_, envelope) in transform.annotate(chunk)?.envelopes {
+            for Enveloped { envelope, .. } in transform.annotate(chunk)?.envelopes {
                 output.write_all(&envelope)?;
                 output.write_all(b"\n")?;
             }

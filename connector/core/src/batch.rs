@@ -16,9 +16,11 @@ use voc_smartmodule::timestamp::{Micros, parse_rfc3339};
 use voc_smartmodule::transform::tenant_of;
 
 use crate::config::sections::Batch as Limits;
+use crate::source::{Gap, Position};
+use crate::transform::Enveloped;
 
-/// A source that has sent nothing for this long has no backlog, and a batch above `min_rows` need not
-/// wait for more.
+/// A source that has sent nothing for this long has no backlog, unless it says that it has, and a batch
+/// above `min_rows` need not wait for more.
 const QUIET: Duration = Duration::from_millis(20);
 
 /// What a row costs in memory besides its payload, roughly.
@@ -44,6 +46,8 @@ impl std::fmt::Display for Origin {
 pub struct StoredEvent {
     /// Offset of its record.
     pub offset: u64,
+    /// Where in Kafka it came from.
+    pub source: Option<Position>,
     /// Unique for a tenant and time.
     pub event_id: Uuid,
     /// Whose event it is.
@@ -68,6 +72,8 @@ pub struct StoredEvent {
 pub struct DeadLetter {
     /// Offset of the record.
     pub offset: u64,
+    /// Where in Kafka it came from.
+    pub source: Option<Position>,
     /// Whose record it is, empty where that is not known.
     pub tenant_id: String,
     /// The stable code.
@@ -110,6 +116,8 @@ pub struct Batch {
     pub events: Vec<StoredEvent>,
     /// Rejected records in the order of their offsets.
     pub dead_letters: Vec<DeadLetter>,
+    /// Offsets that are skipped for good, in their order.
+    pub gaps: Vec<Gap>,
     /// Offset of the first record, stored before or not.
     pub first_offset: u64,
     /// Where to go on when the batch is stored.
@@ -121,6 +129,8 @@ pub struct Batch {
     bytes: usize,
     opened_at: Instant,
     last_arrival: Instant,
+    /// Whether the source has said that there is more.
+    has_more: bool,
 }
 
 impl Batch {
@@ -131,6 +141,7 @@ impl Batch {
             origin,
             events: Vec::new(),
             dead_letters: Vec::new(),
+            gaps: Vec::new(),
             first_offset,
             next_offset: first_offset,
             bookmark: String::new(),
@@ -138,6 +149,7 @@ impl Batch {
             bytes: 0,
             opened_at: now,
             last_arrival: now,
+            has_more: false,
         }
     }
 
@@ -151,10 +163,11 @@ impl Batch {
     ///
     /// # Errors
     /// [`Error`] where the bytes are no envelope.
-    pub fn push(&mut self, offset: u64, envelope: &Bytes) -> Result<(), Error> {
+    pub fn push(&mut self, enveloped: Enveloped) -> Result<(), Error> {
+        let Enveloped { offset, envelope, source } = enveloped;
         let refused = |source| Error { origin: (*self.origin).clone(), offset, source };
         self.bytes += envelope.len() + ROW_OVERHEAD;
-        match Envelope::read(envelope).map_err(refused)? {
+        match Envelope::read(&envelope).map_err(refused)? {
             Envelope::Accepted(accepted) => {
                 let event = accepted.event;
                 let unknown = |what: &str| refused(envelope::Error::new(what));
@@ -164,6 +177,7 @@ impl Batch {
                     EventType::from_name(event.event_type).ok_or_else(|| unknown("its type is not known"))?;
                 self.events.push(StoredEvent {
                     offset,
+                    source,
                     event_id: event.event_id,
                     tenant_id: event.tenant_id.into_owned(),
                     timestamp,
@@ -176,6 +190,7 @@ impl Batch {
             }
             Envelope::Rejected(rejected) => self.dead_letters.push(DeadLetter {
                 offset,
+                source,
                 tenant_id: tenant_of(&rejected.original, &Params::default()).unwrap_or_default(),
                 code: rejected.code.to_owned(),
                 field: rejected.field.unwrap_or_default().into_owned(),
@@ -194,9 +209,10 @@ impl Batch {
     }
 
     /// Notes that everything below `next_offset` is in the batch now.
-    pub fn advance(&mut self, next_offset: u64, bookmark: String, now: Instant) {
+    pub fn advance(&mut self, next_offset: u64, bookmark: String, has_more: bool, now: Instant) {
         self.next_offset = next_offset;
         self.bookmark = bookmark;
+        self.has_more = has_more;
         self.last_arrival = now;
     }
 
@@ -207,7 +223,7 @@ impl Batch {
             return Due::Full;
         }
         let oldest = self.opened_at + limits.max_age;
-        if self.rows() >= limits.min_rows {
+        if self.rows() >= limits.min_rows && !self.has_more {
             Due::At(oldest.min(self.last_arrival + QUIET))
         } else {
             Due::At(oldest)

@@ -6,13 +6,17 @@
 //!            kafka)    SmartModule)
 //! ```
 //!
-//! with `retry`, `metrics` and `monitoring` beside them. Fluvio is named in `transform` alone, rdkafka
-//! in `source::kafka`, axum in `monitoring`. Nothing is acknowledged before ClickHouse has it.
+//! with `mirror` (Kafka ─▶ Fluvio) as a second leg, and `retry`, `metrics`, `monitoring` and `check` beside
+//! them. Fluvio is named in `transform` and `cluster` alone, rdkafka in `source::kafka`, axum in
+//! `monitoring`. Nothing is acknowledged before it is where it belongs.
 
 pub mod annotate;
 pub mod batch;
+pub mod check;
+pub mod cluster;
 pub mod config;
 pub mod metrics;
+pub mod mirror;
 pub mod monitoring;
 pub mod pipeline;
 pub mod retry;

@@ -4,10 +4,15 @@
 //! bounded: rejection codes and retry classes are closed sets, streams and partitions are those that
 //! this process was given.
 
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+mod make;
+mod positions;
+
+use prometheus::{Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
+
+use make::Maker;
+use positions::Positions;
+
+use crate::source::{Gap, StreamPartition};
 
 const EVENTS_CONSUMED: &str = "voc_events_consumed_total";
 const EVENTS_PROCESSED: &str = "voc_events_processed_total";
@@ -20,6 +25,16 @@ const BATCHES_WRITTEN: &str = "voc_batches_written_total";
 const INSERT_RETRIES: &str = "voc_insert_retries_total";
 const ORIGINS_SKIPPED: &str = "voc_origins_skipped_total";
 const CHECKPOINT_NEXT_OFFSET: &str = "voc_checkpoint_next_offset";
+const SOURCE_LAG_RECORDS: &str = "voc_source_lag_records";
+const GAP_OFFSETS: &str = "voc_gap_offsets_total";
+const STREAM_REOPENED: &str = "voc_stream_reopened_total";
+const MIRROR_END_OFFSET: &str = "voc_mirror_end_offset";
+const MIRROR_NEXT_OFFSET: &str = "voc_mirror_next_offset";
+const MIRROR_LAG_RECORDS: &str = "voc_mirror_lag_records";
+const MIRROR_RECORDS: &str = "voc_mirror_records_total";
+const MIRROR_BYTES: &str = "voc_mirror_bytes_total";
+const MIRROR_RETRIES: &str = "voc_mirror_retries_total";
+const MIRROR_SET_ASIDE: &str = "voc_mirror_set_aside_total";
 const PIPELINE_READY: &str = "voc_pipeline_ready";
 
 /// The connector's metrics in a registry of their own. A clone is the same set of metrics.
@@ -30,13 +45,19 @@ pub struct Metrics {
     events_processed: IntCounter,
     events_rejected: IntCounterVec,
     source_bytes: IntCounter,
-    source_end_offset: IntGaugeVec,
+    positions: Positions,
+    mirror_positions: Positions,
+    gap_offsets: IntCounterVec,
+    stream_reopened: IntCounterVec,
+    mirror_records: IntCounter,
+    mirror_bytes: IntCounter,
+    mirror_retries: IntCounterVec,
+    mirror_set_aside: IntCounterVec,
     batch_process_seconds: Histogram,
     batch_rows: Histogram,
     batches_written: IntCounter,
     insert_retries: IntCounterVec,
     origins_skipped: IntCounter,
-    checkpoint_next_offset: IntGaugeVec,
     pipeline_ready: IntGauge,
 }
 
@@ -59,9 +80,60 @@ impl Metrics {
                 &["code"],
             )?,
             source_bytes: make.counter(SOURCE_BYTES, "bytes of the records read from the source")?,
-            source_end_offset: make.gauges(
-                SOURCE_END_OFFSET,
-                "offset after the last record that the source is known to hold",
+            positions: Positions {
+                end: make.gauges(
+                    SOURCE_END_OFFSET,
+                    "offset after the last record that the source is known to hold",
+                    &partition,
+                )?,
+                next: make.gauges(
+                    CHECKPOINT_NEXT_OFFSET,
+                    "offset from which the partition resumes",
+                    &partition,
+                )?,
+                lag: make.gauges(
+                    SOURCE_LAG_RECORDS,
+                    "records that the source is known to hold and ClickHouse does not",
+                    &partition,
+                )?,
+            },
+            mirror_positions: Positions {
+                end: make.gauges(
+                    MIRROR_END_OFFSET,
+                    "offset after the last record that Kafka is known to hold",
+                    &partition,
+                )?,
+                next: make.gauges(
+                    MIRROR_NEXT_OFFSET,
+                    "Kafka offset from which the mirror resumes",
+                    &partition,
+                )?,
+                lag: make.gauges(
+                    MIRROR_LAG_RECORDS,
+                    "records that Kafka is known to hold and Fluvio does not",
+                    &partition,
+                )?,
+            },
+            gap_offsets: make.counters(
+                GAP_OFFSETS,
+                "offsets skipped for good and recorded in voc_gaps, by reason",
+                &["stream", "partition", "reason"],
+            )?,
+            stream_reopened: make.counters(
+                STREAM_REOPENED,
+                "times that a partition's stream was read again from where it broke off, by cause",
+                &["stream", "partition", "cause"],
+            )?,
+            mirror_records: make.counter(MIRROR_RECORDS, "records that Fluvio took from the mirror")?,
+            mirror_bytes: make.counter(MIRROR_BYTES, "bytes of their keys and values")?,
+            mirror_retries: make.counters(
+                MIRROR_RETRIES,
+                "produce requests with an outcome that the partition's tail decided",
+                &partition,
+            )?,
+            mirror_set_aside: make.counters(
+                MIRROR_SET_ASIDE,
+                "records too large for Fluvio, kept as dead letters or in a file",
                 &partition,
             )?,
             batch_process_seconds: make.histogram(
@@ -83,11 +155,6 @@ impl Metrics {
             origins_skipped: make.counter(
                 ORIGINS_SKIPPED,
                 "records not stored again because reconciliation found them stored",
-            )?,
-            checkpoint_next_offset: make.gauges(
-                CHECKPOINT_NEXT_OFFSET,
-                "offset from which the partition resumes",
-                &partition,
             )?,
             pipeline_ready: make.gauge(PIPELINE_READY, "1 if /readyz answers 200, else 0")?,
             registry: registry.clone(),
@@ -130,20 +197,51 @@ impl Metrics {
 
     /// A partition's checkpoint.
     pub fn checkpoint(&self, stream: &str, partition: u32, next_offset: u64) {
-        set(&self.checkpoint_next_offset, stream, partition, next_offset);
+        self.positions.set_next(stream, partition, next_offset);
     }
 
     /// The end of a partition, as far as the source knows it.
     pub fn source_end(&self, stream: &str, partition: u32, end_offset: u64) {
-        set(&self.source_end_offset, stream, partition, end_offset);
+        self.positions.set_end(stream, partition, end_offset);
     }
 
     /// A partition belongs to another process now: its gauges would stand still here.
     pub fn forget(&self, stream: &str, partition: u32) {
-        let partition = partition.to_string();
-        // An error says that the gauge was never set, which is just as well.
-        let _ = self.checkpoint_next_offset.remove_label_values(&[stream, &partition]);
-        let _ = self.source_end_offset.remove_label_values(&[stream, &partition]);
+        self.positions.forget(stream, partition);
+    }
+
+    /// Offsets were skipped for good, and that is recorded.
+    pub fn gap(&self, stream: &str, partition: u32, gap: &Gap) {
+        let labels = [stream, &partition.to_string(), gap.reason.as_str()];
+        self.gap_offsets.with_label_values(&labels).inc_by(gap.last_offset - gap.first_offset + 1);
+    }
+
+    /// A partition's stream is read again from where it broke off.
+    pub fn reopened(&self, StreamPartition { stream, partition }: &StreamPartition, cause: &str) {
+        self.stream_reopened.with_label_values(&[stream, &partition.to_string(), cause]).inc();
+    }
+
+    /// The same metrics, with [`checkpoint`](Self::checkpoint), [`source_end`](Self::source_end) and
+    /// [`forget`](Self::forget) those of the mirror, whose streams are Kafka's topics.
+    #[must_use]
+    pub fn of_mirror(&self) -> Self {
+        Self { positions: self.mirror_positions.clone(), ..self.clone() }
+    }
+
+    /// Fluvio took records, with the size of their keys and values in bytes.
+    pub fn mirrored(&self, records: usize, bytes: usize) {
+        self.mirror_records.inc_by(records as u64);
+        self.mirror_bytes.inc_by(bytes as u64);
+    }
+
+    /// It is not known whether Fluvio took a request: the partition's tail is looked at.
+    pub fn mirror_retried(&self, StreamPartition { stream, partition }: &StreamPartition) {
+        self.mirror_retries.with_label_values(&[stream, &partition.to_string()]).inc();
+    }
+
+    /// A record too large for Fluvio was kept elsewhere.
+    pub fn mirror_set_aside(&self, StreamPartition { stream, partition }: &StreamPartition) {
+        self.mirror_set_aside.with_label_values(&[stream, &partition.to_string()]).inc();
     }
 
     /// What `/readyz` answers.
@@ -162,96 +260,5 @@ impl Metrics {
     }
 }
 
-fn set(gauges: &IntGaugeVec, stream: &str, partition: u32, offset: u64) {
-    let value = i64::try_from(offset).unwrap_or(i64::MAX);
-    gauges.with_label_values(&[stream, &partition.to_string()]).set(value);
-}
-
-/// Makes a metric and registers it.
-struct Maker<'r> {
-    registry: &'r Registry,
-}
-
-impl Maker<'_> {
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-        self.register(IntCounter::new(name, help)?)
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-        self.register(IntGauge::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
-        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: Vec<f64>) -> Result<Histogram, prometheus::Error> {
-        self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
-    }
-
-    fn register<M: prometheus::core::Collector + Clone + 'static>(
-        &self,
-        metric: M,
-    ) -> Result<M, prometheus::Error> {
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_metric_moves_and_is_rendered_with_its_help() {
-        let metrics = Metrics::new().unwrap();
-        metrics.consumed(3, 300);
-        metrics.processed(2);
-        metrics.rejected("not_json", 1);
-        metrics.batch_written(3, 0.02);
-        metrics.insert_retried("network");
-        metrics.origins_skipped(4);
-        metrics.checkpoint("orders.ndjson", 0, 12);
-        metrics.source_end("orders.ndjson", 0, 15);
-        metrics.ready(true);
-        let text = metrics.render();
-        for line in [
-            "voc_events_consumed_total 3",
-            "voc_events_processed_total 2",
-            "voc_events_rejected_total{code=\"not_json\"} 1",
-            "voc_source_bytes_total 300",
-            "voc_batch_process_seconds_count 1",
-            "voc_batch_rows_sum 3",
-            "voc_batches_written_total 1",
-            "voc_insert_retries_total{class=\"network\"} 1",
-            "voc_origins_skipped_total 4",
-            "voc_checkpoint_next_offset{partition=\"0\",stream=\"orders.ndjson\"} 12",
-            "voc_source_end_offset{partition=\"0\",stream=\"orders.ndjson\"} 15",
-            "voc_pipeline_ready 1",
-            "# HELP voc_events_consumed_total records read from the source",
-        ] {
-            assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
-        }
-    }
-
-    #[test]
-    fn a_partition_that_is_gone_leaves_no_gauge() {
-        let metrics = Metrics::new().unwrap();
-        metrics.checkpoint("voc.events", 1, 12);
-        metrics.source_end("voc.events", 1, 15);
-        metrics.forget("voc.events", 1);
-        metrics.forget("voc.events", 2);
-        assert!(!metrics.render().contains("voc.events"));
-    }
-
-    #[test]
-    fn a_clone_is_the_same_set() {
-        let metrics = Metrics::new().unwrap();
-        metrics.clone().processed(5);
-        assert!(metrics.render().contains("voc_events_processed_total 5"));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! that (the source, ClickHouse, the pipeline), each through a [`Part`] of one [`Readiness`], so that
 //! one part's recovery never hides another's trouble.
 
+mod health;
 mod readiness;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::config::sections::Monitoring;
 use crate::metrics::Metrics;
+pub use health::Health;
 pub use readiness::{Part, Readiness, Status};
 
 /// Why the server does not run.

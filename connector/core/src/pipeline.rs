@@ -1,26 +1,21 @@
-//! Puts the parts together: source ─▶ transform ─▶ writer, each behind a bounded channel, with the
-//! monitoring server beside them; and takes them apart again in that order, so that what was read is
-//! stored before the process ends.
+//! Puts the legs together, each on or off: the mirror (Kafka ─▶ Fluvio) and the way into ClickHouse
+//! (`store`), with the monitoring server beside them. They run side by side and know nothing of each
+//! other; where one fails, the other is stopped in order.
+
+mod store;
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{oneshot, watch};
 
 use crate::config::Config;
-use crate::config::sections::Source as SourceConfig;
+use crate::config::sections::{self, Source as SourceConfig};
 use crate::metrics::Metrics;
 use crate::monitoring::{self, Readiness};
 use crate::sink::{self, Sink};
-use crate::source::{self, Source};
-use crate::transform::{self, Transform};
-use crate::writer::{self, Writer};
-
-/// Chunks that may wait before each part: enough to keep the parts busy, few enough to forget.
-const CHANNEL: usize = 4;
-
-/// How long a stop may take until what was read is stored. What is not is read again at the next start.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+use crate::{mirror, source, transform, writer};
 
 /// How the connector runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +44,9 @@ pub enum Error {
     /// The source cannot be read on.
     #[error(transparent)]
     Source(#[from] source::Error),
+    /// The mirror cannot go on.
+    #[error(transparent)]
+    Mirror(#[from] mirror::Error),
     /// Nothing can be written any more.
     #[error(transparent)]
     Writer(#[from] writer::Error),
@@ -75,70 +73,96 @@ pub async fn run(config: &Config, options: Options, shutdown: impl Future<Output
     let server = tokio::spawn(server.run(async {
         let _ = server_stopped.await;
     }));
-    let result = move_records(config, options, &metrics, &readiness, shutdown).await;
+    let stop = watch::Sender::new(false);
+    let legs = Legs { config, options, metrics: &metrics, readiness: &readiness, stop: &stop };
+    let legs = legs.run();
+    tokio::pin!(legs, shutdown);
+    let result = tokio::select! {
+        result = &mut legs => result,
+        () = &mut shutdown => {
+            tracing::info!("stopping: what was read is stored first");
+            stop.send_replace(true);
+            legs.await
+        }
+    };
     drop(stop_server);
     server.await.map_err(|_| Error::Died("monitoring"))??;
     result
 }
 
-async fn move_records(
-    config: &Config,
+/// What both legs are run with.
+struct Legs<'a> {
+    config: &'a Config,
     options: Options,
-    metrics: &Metrics,
-    readiness: &Readiness,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), Error> {
-    let transform = Transform::start(&config.smartmodule.wasm, &config.transform.with)?;
-    let is_kafka = matches!(config.source, SourceConfig::Kafka(_));
-    let sink = Sink::new(&config.clickhouse, is_kafka, metrics.clone(), readiness.part("clickhouse"));
-    tokio::pin!(shutdown);
-    tokio::select! {
-        prepared = sink.prepare() => prepared?,
-        () = &mut shutdown => return Ok(()),
-    }
+    metrics: &'a Metrics,
+    readiness: &'a Readiness,
+    /// Set when the legs are to end.
+    stop: &'a watch::Sender<bool>,
+}
 
-    let (events, to_transform) = mpsc::channel(CHANNEL);
-    let (annotated, to_write) = mpsc::channel(CHANNEL);
-    let mut source =
-        Source::start(&config.source, options.once, events, metrics.clone(), readiness.part("source"))?;
-    let mut transform = tokio::task::spawn_blocking(move || transform.run(to_transform, &annotated));
-    let watch = tokio::spawn(sink.clone().watch(readiness.part("clickhouse ping")));
-    let writer = Writer::new(
-        sink,
-        config.batch.clone(),
-        options.new_generation,
-        source.acknowledge(),
-        metrics.clone(),
-        readiness.part("writer"),
-    );
-    let mut writer = tokio::spawn(writer.run(to_write));
-
-    // Each part ends when the one before it has closed its channel, so the writer ends last. If it ends
-    // first it has failed, and the others end because nobody listens.
-    let deadline = tokio::time::sleep(Duration::MAX);
-    tokio::pin!(deadline);
-    let mut is_stopping = false;
-    let written = loop {
-        tokio::select! {
-            written = &mut writer => break written.map_err(|_| Error::Died("writer"))?,
-            () = &mut shutdown, if !is_stopping => {
-                tracing::info!("stopping: what was read is stored first");
-                is_stopping = true;
-                source.stop();
-                deadline.as_mut().reset(tokio::time::Instant::now() + DRAIN_DEADLINE);
+impl Legs<'_> {
+    async fn run(self) -> Result<(), Error> {
+        let sink = match self.config.source {
+            SourceConfig::None => None,
+            _ => {
+                let (metrics, readiness) = (self.metrics.clone(), self.readiness.part("clickhouse"));
+                let sink = Sink::new(&self.config.clickhouse, metrics, readiness);
+                tokio::select! {
+                    prepared = sink.prepare() => prepared?,
+                    () = self.stopped() => return Ok(()),
+                }
+                Some(sink)
             }
-            () = &mut deadline, if is_stopping => {
-                writer.abort();
-                return Err(Error::NotDrained(DRAIN_DEADLINE));
+        };
+        match (&self.config.mirror, sink) {
+            (None, None) => Ok(()),
+            (None, Some(sink)) => self.store(sink).await,
+            (Some(mirror), None) => self.mirror(mirror, None).await,
+            (Some(mirror), Some(sink)) if self.options.once => {
+                // What Kafka has now is to be stored, so it has to be in Fluvio first.
+                self.mirror(mirror, Some(sink.clone())).await?;
+                self.store(sink).await
+            }
+            (Some(mirror), Some(sink)) => {
+                let (mirrored, stored) =
+                    tokio::join!(self.mirror(mirror, Some(sink.clone())), self.store(sink));
+                mirrored.and(stored)
             }
         }
-    };
-    watch.abort();
-    // If the writer failed, the source may be idle and notice nothing by itself.
-    source.stop();
-    written?;
-    (&mut transform).await.map_err(|_| Error::Died("transform"))??;
-    source.finished().await?;
-    tracing::info!("everything that was read is stored");
-    Ok(())
+    }
+
+    async fn store(&self, sink: Sink) -> Result<(), Error> {
+        let stopped = self.stopped();
+        let leg = store::run(self.config, self.options, sink, self.metrics, self.readiness, stopped);
+        self.ended(erase(leg).await)
+    }
+
+    async fn mirror(&self, mirror: &sections::Mirror, sink: Option<Sink>) -> Result<(), Error> {
+        let parts = mirror::Parts {
+            cluster: &self.config.fluvio,
+            sink,
+            metrics: self.metrics.of_mirror(),
+            readiness: self.readiness,
+        };
+        let leg = mirror::run(mirror, self.options, parts, self.stopped());
+        self.ended(erase(leg).await.map_err(Error::Mirror))
+    }
+
+    /// A leg that fails ends the other.
+    fn ended(&self, result: Result<(), Error>) -> Result<(), Error> {
+        if result.is_err() {
+            self.stop.send_replace(true);
+        }
+        result
+    }
+
+    async fn stopped(&self) {
+        // The sender lives as long as we do.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}
+
+/// Hides a leg's type, which is too deep for the compiler otherwise.
+fn erase<'a, T>(leg: impl Future<Output = T> + Send + 'a) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(leg)
 }

@@ -5,9 +5,11 @@
 //! ```
 
 mod insert;
+pub mod probe;
 mod resume;
 mod rows;
 mod schema;
+mod unmirrored;
 mod write;
 
 use std::future::Future;
@@ -18,6 +20,7 @@ use clickhouse::error::Error as ClickHouseError;
 use sha2::{Digest, Sha256};
 
 pub use resume::{Repair, Resumed};
+pub(crate) use unmirrored::TOO_LARGE;
 pub use write::Written;
 
 use crate::batch::Origin;
@@ -58,8 +61,6 @@ pub struct Sink {
     client: Client,
     database: String,
     partition_by: PartitionBy,
-    /// Whether offsets are Kafka's, and name a source.
-    is_kafka: bool,
     metrics: Metrics,
     readiness: Part,
 }
@@ -67,7 +68,7 @@ pub struct Sink {
 impl Sink {
     /// Configures the connection; nothing is sent yet.
     #[must_use]
-    pub fn new(config: &ClickHouse, is_kafka: bool, metrics: Metrics, readiness: Part) -> Self {
+    pub fn new(config: &ClickHouse, metrics: Metrics, readiness: Part) -> Self {
         let client = Client::default()
             .with_url(config.url())
             .with_user(&config.user)
@@ -81,7 +82,6 @@ impl Sink {
             client,
             database: config.database.clone(),
             partition_by: config.partition_by,
-            is_kafka,
             metrics,
             readiness,
         }

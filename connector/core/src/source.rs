@@ -1,16 +1,21 @@
-//! Where records come from: `file` and `kafka` (the broker's own stream, `fluvio`, comes with the
-//! cluster). A source runs on its own, and tells the pipeline what happens as [`Event`]s in order.
+//! Where records come from: `file`, `kafka`, `fluvio`. A source runs on its own, and tells the pipeline
+//! what happens as [`Event`]s in order.
 
+mod acknowledge;
 pub mod file;
+pub mod fluvio;
 pub mod kafka;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use acknowledge::Acknowledge;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::sections::Source as Config;
+use crate::cluster::{Cluster, SmartModule};
+use crate::config::Config as Whole;
+use crate::config::sections::{RunsIn, Source as Config};
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
 
@@ -39,6 +44,55 @@ pub struct Record {
     pub timestamp_ms: i64,
     /// Its value. Kafka's null value is empty here.
     pub value: Bytes,
+    /// What the mirror writes as the record's key; `None` where nothing is mirrored.
+    pub key: Option<Bytes>,
+    /// Where in Kafka it came from; `None` where it did not.
+    pub source: Option<Position>,
+}
+
+/// A place in Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: u32,
+    /// The offset there.
+    pub offset: u64,
+}
+
+/// Offsets of a partition that will never be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The first of them.
+    pub first_offset: u64,
+    /// The last of them.
+    pub last_offset: u64,
+    /// Why.
+    pub reason: GapReason,
+}
+
+/// Why offsets will never be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// The stream's retention removed them before they were read.
+    Evicted,
+    /// The stream does not give them out, though it should have them.
+    Missing,
+    /// The mirror wrote them a second time: an answer was lost, and the request came through.
+    Duplicate,
+}
+
+impl GapReason {
+    /// The reason as `voc_gaps` and the metrics have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Missing => "missing",
+            Self::Duplicate => "duplicate",
+        }
+    }
 }
 
 /// A run of one partition's records in their order. A batch is made of whole chunks.
@@ -46,12 +100,16 @@ pub struct Record {
 pub struct Chunk {
     /// Whose records these are.
     pub partition: Arc<StreamPartition>,
-    /// At least one record, offsets strictly increasing.
+    /// Offsets strictly increasing; empty only where the chunk is all gaps.
     pub records: Vec<Record>,
+    /// Offsets of this run that are not among the records, where every offset is expected.
+    pub gaps: Vec<Gap>,
     /// Where to go on behind this chunk.
     pub next_offset: u64,
     /// What the source needs to go on there and to know its stream again; opaque to everyone else.
     pub bookmark: String,
+    /// Whether the stream is known to have more behind this chunk.
+    pub has_more: bool,
 }
 
 /// Where a partition goes on, according to ClickHouse.
@@ -63,6 +121,8 @@ pub struct Resume {
     pub next_offset: Option<u64>,
     /// The bookmark that was stored with it, empty where there is none.
     pub bookmark: String,
+    /// Which incarnation of its topic the mirror takes it for; 0 where nothing is mirrored.
+    pub generation: u32,
 }
 
 /// What a source tells the pipeline, in order. The SmartModule turns the records of a chunk into
@@ -108,12 +168,18 @@ pub enum Error {
     /// Kafka cannot be read on.
     #[error(transparent)]
     Kafka(#[from] kafka::Error),
+    /// Fluvio cannot be read on.
+    #[error(transparent)]
+    Fluvio(#[from] fluvio::Error),
+    /// The configuration has no source.
+    #[error("source.kind is none: there is nothing to read")]
+    None,
     /// The thread of the source could not be started, or died.
     #[error("the thread that reads {0} ended without a result")]
     Died(String),
 }
 
-/// A running source, on a thread of its own.
+/// A running source, on a thread or tasks of its own.
 #[derive(Debug)]
 pub enum Source {
     /// An NDJSON file.
@@ -125,6 +191,8 @@ pub enum Source {
     },
     /// Topics of a Kafka cluster.
     Kafka(kafka::Kafka),
+    /// Topics of a Fluvio cluster.
+    Fluvio(fluvio::Fluvio),
 }
 
 impl Source {
@@ -132,18 +200,35 @@ impl Source {
     /// ends now.
     ///
     /// # Errors
-    /// Kafka properties that librdkafka does not take, or no thread.
+    /// Kafka properties that librdkafka does not take, a Fluvio profile that is not there, or no thread.
     pub fn start(
-        config: &Config,
+        config: &Whole,
         once: bool,
         events: mpsc::Sender<Event>,
         metrics: Metrics,
         readiness: Part,
     ) -> Result<Self, Error> {
-        match config {
-            Config::Kafka(config) => {
-                Ok(Self::Kafka(kafka::Kafka::start(config, once, events, metrics, readiness)?))
+        match &config.source {
+            Config::None => Err(Error::None),
+            Config::Fluvio(source) => {
+                let cluster = Cluster::new(&config.fluvio).map_err(fluvio::Error::Cluster)?;
+                let smartmodule = (source.smartmodule == RunsIn::Broker).then(|| SmartModule {
+                    name: config.transform.uses.clone(),
+                    params: config.transform.with.clone(),
+                });
+                let cluster = Arc::new(cluster);
+                let running =
+                    fluvio::Fluvio::start(cluster, source, smartmodule, once, events, metrics, readiness);
+                Ok(Self::Fluvio(running))
             }
+            Config::Kafka(config) => Ok(Self::Kafka(kafka::Kafka::start(
+                config,
+                kafka::Purpose::Store,
+                once,
+                events,
+                metrics,
+                readiness,
+            )?)),
             Config::File(config) => {
                 let settings = file::Settings {
                     path: config.path.clone(),
@@ -173,6 +258,7 @@ impl Source {
         match self {
             Self::File { stop, .. } => stop.store(true, Ordering::Relaxed),
             Self::Kafka(kafka) => kafka.stop(),
+            Self::Fluvio(fluvio) => fluvio.stop(),
         }
     }
 
@@ -186,15 +272,17 @@ impl Source {
                 Ok(finished.await.map_err(|_| Error::Died("the file".to_owned()))??)
             }
             Self::Kafka(kafka) => Ok(kafka.finished().await?),
+            Self::Fluvio(fluvio) => Ok(fluvio.finished().await?),
         }
     }
 
     /// Takes note of what is stored, for a source that shows it to others.
     #[must_use]
-    pub fn acknowledge(&self) -> Option<kafka::Acknowledge> {
+    pub fn acknowledge(&self) -> Option<Acknowledge> {
         match self {
             Self::File { .. } => None,
             Self::Kafka(kafka) => Some(kafka.acknowledge()),
+            Self::Fluvio(fluvio) => Some(fluvio.acknowledge()),
         }
     }
 }

@@ -9,10 +9,11 @@ use fluvio_smartengine::{SmartEngine, SmartModuleChainBuilder, SmartModuleChainI
 use fluvio_smartmodule::dataplane::record::{Record as FluvioRecord, RecordData};
 use fluvio_smartmodule::dataplane::smartmodule::SmartModuleInput;
 use tokio::sync::mpsc;
+use voc_smartmodule::envelope::Envelope;
 use voc_smartmodule::params::Params;
 use voc_smartmodule::transform::annotate;
 
-use crate::source::{Chunk, Event, Record, StreamPartition};
+use crate::source::{Chunk, Event, Gap, Position, Record, StreamPartition};
 
 /// Version of Fluvio's wire format between engine and module, the engine's own default.
 const WIRE_VERSION: i16 = fluvio_smartmodule::SMARTMODULE_TIMESTAMPS_VERSION;
@@ -62,19 +63,34 @@ pub enum Error {
 pub struct Annotated {
     /// Whose records these are.
     pub partition: Arc<StreamPartition>,
-    /// Offset and envelope of each record.
-    pub envelopes: Vec<(u64, Bytes)>,
+    /// The envelope of each record.
+    pub envelopes: Vec<Enveloped>,
+    /// Offsets of this run that have none.
+    pub gaps: Vec<Gap>,
     /// Size of the records' values, in bytes.
     pub bytes: usize,
     /// Where to go on behind this chunk.
     pub next_offset: u64,
     /// The source's own note of that place.
     pub bookmark: String,
+    /// Whether the stream is known to have more behind this chunk.
+    pub has_more: bool,
 }
 
-/// The running SmartModule.
+/// What the SmartModule made of a record.
+#[derive(Debug, Clone)]
+pub struct Enveloped {
+    /// Offset of the record.
+    pub offset: u64,
+    /// Its envelope.
+    pub envelope: Bytes,
+    /// Where in Kafka the record came from.
+    pub source: Option<Position>,
+}
+
+/// The SmartModule: running here, or in the broker, whose records are envelopes when they arrive.
 pub struct Transform {
-    chain: SmartModuleChainInstance,
+    chain: Option<SmartModuleChainInstance>,
     params: Params,
 }
 
@@ -95,7 +111,13 @@ impl Transform {
         let mut builder = SmartModuleChainBuilder::default();
         builder.add_smart_module(config, module);
         let chain = builder.initialize(&SmartEngine::new()).map_err(|error| Error::Start(error.into()))?;
-        Ok(Self { chain, params })
+        Ok(Self { chain: Some(chain), params })
+    }
+
+    /// The broker runs the module.
+    #[must_use]
+    pub fn by_broker() -> Self {
+        Self { chain: None, params: Params::default() }
     }
 
     /// Annotates everything that comes, until there is no more or nobody wants it; blocks its thread.
@@ -129,21 +151,28 @@ impl Transform {
     /// # Errors
     /// [`Error::Run`]
     pub fn annotate(&mut self, chunk: Chunk) -> Result<Annotated, Error> {
-        let Chunk { partition, records, next_offset, bookmark } = chunk;
+        let Chunk { partition, mut records, gaps, next_offset, bookmark, has_more } = chunk;
         let bytes = records.iter().map(|record| record.value.len()).sum();
-        let offsets: Vec<u64> = records.iter().map(|record| record.offset).collect();
-        let envelopes = if records.iter().any(|record| record.value.len() > ENGINE_LIMIT) {
+        let origins: Vec<(u64, Option<Position>)> =
+            records.iter_mut().map(|record| (record.offset, record.source.take())).collect();
+        let envelopes = if self.chain.is_none() {
+            records.into_iter().map(|record| record.value).collect()
+        } else if records.iter().any(|record| record.value.len() > ENGINE_LIMIT) {
             records.iter().map(|record| self.annotate_natively(record)).collect()
         } else {
             self.process(records).map_err(|reason| Error::Run {
                 partition: (*partition).clone(),
-                first_offset: offsets.first().copied().unwrap_or_default(),
-                count: offsets.len(),
+                first_offset: origins.first().map_or(0, |(offset, _)| *offset),
+                count: origins.len(),
                 reason,
             })?
         };
-        let envelopes = offsets.into_iter().zip(envelopes).collect();
-        Ok(Annotated { partition, envelopes, bytes, next_offset, bookmark })
+        let envelopes = origins
+            .into_iter()
+            .zip(envelopes)
+            .map(|((offset, source), envelope)| Enveloped { offset, envelope, source })
+            .collect();
+        Ok(Annotated { partition, envelopes, gaps, bytes, next_offset, bookmark, has_more })
     }
 
     fn process(&mut self, mut records: Vec<Record>) -> Result<Vec<Bytes>, String> {
@@ -170,7 +199,8 @@ impl Transform {
         let mut input = SmartModuleInput::try_from_records(records.collect(), WIRE_VERSION)
             .map_err(|error| error.to_string())?;
         input.set_base_timestamp(base_timestamp);
-        let output = self.chain.process(input).map_err(|error| format!("{error:#}"))?;
+        let chain = self.chain.as_mut().ok_or("it runs in the broker")?;
+        let output = chain.process(input).map_err(|error| format!("{error:#}"))?;
         if let Some(error) = output.error {
             return Err(error.hint);
         }
@@ -186,3 +216,17 @@ impl Transform {
         envelope.into()
     }
 }
+
+/// What was sent, of an envelope that the broker's SmartModule made of it. What is no envelope is taken
+/// as it is: the batch that it comes to says what is wrong with it.
+#[must_use]
+pub fn original_of(envelope: &Bytes) -> Bytes {
+    match Envelope::read(envelope) {
+        Ok(Envelope::Accepted(accepted)) => envelope.slice_ref(accepted.payload),
+        Ok(Envelope::Rejected(rejected)) => rejected.original.into_owned().into(),
+        Err(_) => envelope.clone(),
+    }
+}
+
+#[cfg(test)]
+mod wire;

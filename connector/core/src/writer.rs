@@ -5,7 +5,7 @@
 //! A partition's batches are written in the order of their offsets, and a checkpoint only after
 //! everything below it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +17,7 @@ use crate::config::sections::Batch as Limits;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
 use crate::sink::{self, Repair, Sink, Written};
-use crate::source::kafka::Acknowledge;
-use crate::source::{Event, Resume, StreamPartition};
+use crate::source::{Acknowledge, Event, Resume, StreamPartition};
 use crate::transform::Annotated;
 
 /// Why writing cannot go on.
@@ -126,11 +125,14 @@ impl Writer {
             Event::Chunk(chunk) => self.take(chunk)?,
             Event::Assigned { partitions, reply } => {
                 let mut resumes = Vec::with_capacity(partitions.len());
+                let mut begun = HashSet::new();
                 for partition in partitions {
-                    let reason = self.new_generation;
+                    // A generation is the whole stream's: begun once, and neither for each of its
+                    // partitions nor at every rebalance.
+                    let is_first = begun.insert(partition.stream.clone());
+                    let reason = self.new_generation.filter(|_| is_first);
                     resumes.push(self.assign(partition, reason).await?);
                 }
-                // Generations are begun once, not at every rebalance.
                 self.new_generation = None;
                 self.readiness.ready();
                 // A source that does not listen any more has ended.
@@ -161,13 +163,15 @@ impl Writer {
         if let Some(next_offset) = resumed.next_offset {
             self.metrics.checkpoint(&partition.stream, partition.partition, next_offset);
         }
-        Ok(Resume { partition, next_offset: resumed.next_offset, bookmark: resumed.bookmark })
+        Ok(Resume { partition, next_offset: resumed.next_offset, bookmark: resumed.bookmark, generation: 0 })
     }
 
     /// Puts a chunk into its partition's batch.
     fn take(&mut self, chunk: Annotated) -> Result<(), Error> {
-        let Annotated { partition, envelopes, bytes, next_offset, bookmark } = chunk;
-        let Some(&(first_offset, _)) = envelopes.first() else { return Ok(()) };
+        let Annotated { partition, envelopes, gaps, bytes, next_offset, bookmark, has_more } = chunk;
+        let first_envelope = envelopes.first().map(|envelope| envelope.offset);
+        let first_gap = gaps.first().map(|gap| gap.first_offset);
+        let Some(first_offset) = first_envelope.into_iter().chain(first_gap).min() else { return Ok(()) };
         let state =
             self.partitions.get_mut(&*partition).ok_or_else(|| Error::NotAssigned((*partition).clone()))?;
         let now = Instant::now();
@@ -179,17 +183,19 @@ impl Writer {
             batch
         });
         self.metrics.consumed(envelopes.len(), bytes);
-        for (offset, envelope) in &envelopes {
-            if state.stored.remove(offset) {
+        for enveloped in envelopes {
+            let offset = enveloped.offset;
+            if state.stored.remove(&offset) {
                 self.metrics.origins_skipped(1);
             } else {
-                batch.push(*offset, envelope)?;
-                if state.repair.as_ref().is_some_and(|repair| repair.gone.contains(offset)) {
-                    batch.restore(*offset);
+                batch.push(enveloped)?;
+                if state.repair.as_ref().is_some_and(|repair| repair.gone.contains(&offset)) {
+                    batch.restore(offset);
                 }
             }
         }
-        batch.advance(next_offset, bookmark, now);
+        batch.gaps.extend(gaps);
+        batch.advance(next_offset, bookmark, has_more, now);
         Ok(())
     }
 

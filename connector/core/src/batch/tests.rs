@@ -16,6 +16,10 @@ fn envelope_of(record: &str) -> Bytes {
     envelope.into()
 }
 
+fn enveloped(offset: u64, envelope: Bytes) -> Enveloped {
+    Enveloped { offset, envelope, source: None }
+}
+
 fn limits() -> Limits {
     Limits { max_age: Duration::from_secs(2), min_rows: 2, max_rows: 4, max_bytes: ByteSize::mib(1) }
 }
@@ -26,8 +30,8 @@ fn an_event_keeps_every_byte_and_a_dead_letter_its_tenant() {
     let event = r#" {"event_id":"27ac435a-7a97-4643-a564-12a9b8a1abcd","tenant_id":"caf\u00e9","timestamp":0,"event_type":"call"} "#
         .replace(":0,", &format!(":{RECORD_TIME},"));
     let bad = event.replace("call", "fall");
-    batch.push(7, &envelope_of(&event)).unwrap();
-    batch.push(8, &envelope_of(&bad)).unwrap();
+    batch.push(enveloped(7, envelope_of(&event))).unwrap();
+    batch.push(enveloped(8, envelope_of(&bad))).unwrap();
     let (stored, letter) = (&batch.events[0], &batch.dead_letters[0]);
     assert_eq!((stored.offset, stored.tenant_id.as_str(), stored.timestamp), (7, "café", RECORD_TIME * 1000));
     assert_eq!(stored.payload, event.as_bytes());
@@ -40,7 +44,8 @@ fn an_event_keeps_every_byte_and_a_dead_letter_its_tenant() {
 
 #[test]
 fn foreign_bytes_are_an_error_with_its_place() {
-    let error = Batch::open(origin(), 0, Instant::now()).push(41, &Bytes::from_static(b"{}")).unwrap_err();
+    let error =
+        Batch::open(origin(), 0, Instant::now()).push(enveloped(41, Bytes::from_static(b"{}"))).unwrap_err();
     assert!(error.to_string().starts_with("offset 41 of events#1/0: "), "{error}");
 }
 
@@ -49,13 +54,15 @@ fn a_small_batch_waits_for_its_age_and_a_larger_one_for_quiet() {
     let start = Instant::now();
     let later = start + Duration::from_millis(100);
     let mut batch = Batch::open(origin(), 0, start);
-    batch.push(0, &envelope_of("x")).unwrap();
-    batch.advance(1, String::new(), later);
+    batch.push(enveloped(0, envelope_of("x"))).unwrap();
+    batch.advance(1, String::new(), false, later);
     assert_eq!(batch.due(&limits()), Due::At(start + Duration::from_secs(2)));
-    batch.push(1, &envelope_of("x")).unwrap();
-    batch.advance(2, String::new(), later);
+    batch.push(enveloped(1, envelope_of("x"))).unwrap();
+    batch.advance(2, String::new(), false, later);
     assert_eq!(batch.due(&limits()), Due::At(later + QUIET));
-    batch.advance(2, String::new(), start + Duration::from_secs(3));
+    batch.advance(2, String::new(), true, later);
+    assert_eq!(batch.due(&limits()), Due::At(start + Duration::from_secs(2)), "there is a backlog");
+    batch.advance(2, String::new(), false, start + Duration::from_secs(3));
     assert_eq!(batch.due(&limits()), Due::At(start + Duration::from_secs(2)));
 }
 
@@ -71,7 +78,7 @@ proptest! {
             prop_assert_eq!(batch.due(&limits) == Due::Full, is_full);
             let envelope = envelope_of(record);
             bytes += envelope.len() + ROW_OVERHEAD;
-            batch.push(offset, &envelope).unwrap();
+            batch.push(enveloped(offset, envelope.clone())).unwrap();
         }
         let originals: Vec<_> = batch.dead_letters.iter().map(|letter| letter.original.clone()).collect();
         prop_assert_eq!(originals, records);

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::batch::{DeadLetter, Origin, StoredEvent};
+use crate::source::Position;
 
 /// Version of a row of `voc_events`: of the annotation, then the writer's epoch. Of the rows of one
 /// event, ClickHouse keeps the one with the highest.
@@ -28,17 +29,13 @@ fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Err
 #[derive(Clone, Copy)]
 pub(super) struct Common<'a> {
     pub origin: &'a Origin,
-    /// Kafka topic, empty where the records did not come from Kafka.
-    pub source_topic: &'a str,
     /// Milliseconds since 1970.
     pub processed_at: i64,
 }
 
-impl Common<'_> {
-    /// Partition and offset at the source.
-    fn source(&self, offset: u64) -> (u32, u64) {
-        if self.source_topic.is_empty() { (0, 0) } else { (self.origin.partition, offset) }
-    }
+/// Topic, partition and offset in Kafka; empty and zero where the record did not come from there.
+fn place(source: Option<&Position>) -> (&str, u32, u64) {
+    source.map_or(("", 0, 0), |source| (&*source.topic, source.partition, source.offset))
 }
 
 #[derive(Row, Serialize)]
@@ -65,7 +62,7 @@ pub(super) struct EventRow<'a> {
 
 impl<'a> EventRow<'a> {
     pub(super) fn new(event: &'a StoredEvent, common: Common<'a>) -> Self {
-        let (source_partition, source_offset) = common.source(event.offset);
+        let (source_topic, source_partition, source_offset) = place(event.source.as_ref());
         Self {
             event_id: event.event_id,
             tenant_id: &event.tenant_id,
@@ -78,7 +75,7 @@ impl<'a> EventRow<'a> {
             origin_stream: &common.origin.stream,
             origin_partition: common.origin.partition,
             origin_offset: event.offset,
-            source_topic: common.source_topic,
+            source_topic,
             source_partition,
             source_offset,
             version: version(if event.is_restored { RESTORED } else { WRITER_EPOCH }),
@@ -110,7 +107,7 @@ pub(super) struct DeadLetterRow<'a> {
 
 impl<'a> DeadLetterRow<'a> {
     pub(super) fn new(letter: &'a DeadLetter, common: Common<'a>) -> Self {
-        let (source_partition, source_offset) = common.source(letter.offset);
+        let (source_topic, source_partition, source_offset) = place(letter.source.as_ref());
         Self {
             origin_stream: &common.origin.stream,
             origin_partition: common.origin.partition,
@@ -121,7 +118,7 @@ impl<'a> DeadLetterRow<'a> {
             message: &letter.message,
             original: &letter.original,
             processed_at: common.processed_at,
-            source_topic: common.source_topic,
+            source_topic,
             source_partition,
             source_offset,
             replay_state: 0,
@@ -138,6 +135,15 @@ pub(super) struct CheckpointRow<'a> {
     pub origin_partition: u32,
     pub next_offset: u64,
     pub bookmark: &'a str,
+}
+
+#[derive(Row, Serialize)]
+pub(super) struct GapRow<'a> {
+    pub origin_stream: &'a str,
+    pub origin_partition: u32,
+    pub first_offset: u64,
+    pub last_offset: u64,
+    pub reason: &'a str,
 }
 
 #[derive(Row, Serialize)]

@@ -13,9 +13,14 @@ const FILES: [(&str, &str); 1] =
 /// The tables that are written under a token.
 const WRITTEN_UNDER_TOKEN: [&str; 3] = ["voc_events", "voc_dead_letters", "voc_origins"];
 
+/// Lists the tables of the database, as [`Engine`]s.
+pub(super) const ENGINES: &str =
+    "SELECT name, engine, engine_full FROM system.tables WHERE database = currentDatabase()";
+
+/// A table, and how it is stored.
 #[derive(Row, Deserialize)]
-struct Engine {
-    name: String,
+pub(super) struct Engine {
+    pub(super) name: String,
     engine: String,
     engine_full: String,
 }
@@ -36,18 +41,20 @@ impl Sink {
                 self.persist(&action, || client.query_raw(statement).execute()).await?;
             }
         }
-        let engines =
-            "SELECT name, engine, engine_full FROM system.tables WHERE database = currentDatabase()";
         let tables: Vec<Engine> =
-            self.persist("describe its tables", || client.query_raw(engines).fetch_all()).await?;
-        for table in tables.iter().filter(|table| WRITTEN_UNDER_TOKEN.contains(&table.name.as_str())) {
-            if !table.engine.starts_with("Replicated") && window(&table.engine_full) == 0 {
-                return Err(Error::NoWindow { table: table.name.clone() });
-            }
+            self.persist("describe its tables", || client.query_raw(ENGINES).fetch_all()).await?;
+        if let Some(table) = without_window(&tables) {
+            return Err(Error::NoWindow { table: table.name.clone() });
         }
         self.readiness.ready();
         Ok(())
     }
+}
+
+/// The first table that is written under a token and does not remember it.
+pub(super) fn without_window(tables: &[Engine]) -> Option<&Engine> {
+    let mut written = tables.iter().filter(|table| WRITTEN_UNDER_TOKEN.contains(&table.name.as_str()));
+    written.find(|table| !table.engine.starts_with("Replicated") && window(&table.engine_full) == 0)
 }
 
 fn partition_key(partition_by: PartitionBy) -> &'static str {
@@ -58,7 +65,7 @@ fn partition_key(partition_by: PartitionBy) -> &'static str {
 }
 
 /// A name quoted for SQL, where no parameter can stand.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
 

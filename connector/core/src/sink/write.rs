@@ -14,7 +14,7 @@ use clickhouse::error::Error as ClickHouseError;
 use uuid::Uuid;
 
 use super::insert::{Outcome, Piece};
-use super::rows::{CheckpointRow, Common};
+use super::rows::{CheckpointRow, Common, GapRow};
 use super::{Error, Sink};
 use crate::batch::{Batch, DeadLetter, Origin, StoredEvent};
 
@@ -31,12 +31,7 @@ impl Sink {
         let started = Instant::now();
         let client = self.client();
         let origin = Arc::clone(&batch.origin);
-        let topic = if self.is_kafka { stream_name(&origin) } else { "" };
-        let common = Common {
-            origin: &origin,
-            source_topic: topic,
-            processed_at: chrono::Utc::now().timestamp_millis(),
-        };
+        let common = Common { origin: &origin, processed_at: chrono::Utc::now().timestamp_millis() };
         let whole = Piece {
             origin: &origin,
             first_offset: batch.first_offset,
@@ -52,8 +47,18 @@ impl Sink {
         while !is_certain {
             is_certain = self.write_missing(&client, &whole, &common, &batch.events, &letters).await?;
         }
+        if !batch.gaps.is_empty() {
+            self.persist("write gaps", || try_gaps(&client, &batch)).await?;
+        }
         self.persist("write the checkpoint", || try_checkpoint(&client, &batch)).await?;
 
+        for gap in &batch.gaps {
+            self.metrics.gap(stream_name(&origin), origin.partition, gap);
+            tracing::warn!(
+                %origin, first_offset = gap.first_offset, last_offset = gap.last_offset, reason = gap.reason.as_str(),
+                "offsets are skipped for good"
+            );
+        }
         for letter in &letters {
             self.metrics.rejected(&letter.code, 1);
         }
@@ -110,6 +115,7 @@ impl Sink {
             tracing::warn!(%origin, offset = event.offset, %error, "row refused, kept as a dead letter");
             refused.push(DeadLetter {
                 offset: event.offset,
+                source: event.source.clone(),
                 tenant_id: event.tenant_id.clone(),
                 code: REFUSED.to_owned(),
                 field: String::new(),
@@ -184,6 +190,21 @@ pub struct Written {
     pub origin: Arc<Origin>,
     /// Everything below is stored.
     pub next_offset: u64,
+}
+
+async fn try_gaps(client: &Client, batch: &Batch) -> Result<(), ClickHouseError> {
+    let mut insert = client.insert::<GapRow<'_>>("voc_gaps").await?.with_setting("async_insert", "0");
+    for gap in &batch.gaps {
+        let row = GapRow {
+            origin_stream: &batch.origin.stream,
+            origin_partition: batch.origin.partition,
+            first_offset: gap.first_offset,
+            last_offset: gap.last_offset,
+            reason: gap.reason.as_str(),
+        };
+        insert.write(&row).await?;
+    }
+    insert.end().await
 }
 
 async fn try_checkpoint(client: &Client, batch: &Batch) -> Result<(), ClickHouseError> {

@@ -7,30 +7,46 @@
 //! channel is full the thread goes on serving the group but reads no records, so a slow ClickHouse
 //! costs neither memory nor membership.
 //!
+//! A topic that was deleted and made again under its name is noticed (`check`), at an assignment and
+//! every few seconds, by reading again what was read before.
+//!
 //! Each partition has its own queue (`partition`): its end is told apart from the end of partition
 //! 0 of another topic, and what a queue holds at once is a chunk.
 //!
 //! What stops the source is in [`Error`]; everything else (brokers that are down, leaders that move, a
 //! topic that is not there yet) is tried again for ever, and shows in `/readyz`.
 
-mod acknowledge;
+mod burst;
+mod check;
 mod client;
 mod error;
+mod mark;
 mod partition;
+pub mod probe;
 mod reader;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use acknowledge::Acknowledge;
-pub use error::Error;
+pub use error::{Difference, Error};
+pub use mark::Mark;
 
-use super::Event;
+use super::{Acknowledge, Event};
 use crate::config::kafka::Kafka as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
+
+/// What the records are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be stored in ClickHouse.
+    Store,
+    /// To be mirrored: each record has a key that says where it came from.
+    Mirror,
+}
 
 /// A running Kafka source. Dropping it stops it.
 #[derive(Debug)]
@@ -48,12 +64,15 @@ impl Kafka {
     /// A property that librdkafka does not know or take. That no broker answers is not an error here.
     pub fn start(
         config: &Config,
+        purpose: Purpose,
         once: bool,
         events: mpsc::Sender<Event>,
         metrics: Metrics,
         readiness: Part,
     ) -> Result<Self, Error> {
-        let consumer = client::connect(config, once, client::Context::new(metrics.clone(), readiness))?;
+        let context = client::Context::new(metrics.clone(), readiness);
+        let consumer = client::connect(config, purpose, once, context)?;
+        let watch = watch::Watch::start(client::for_check(config))?;
         let acknowledge = Acknowledge::default();
         let stop = Arc::new(AtomicBool::new(false));
         let (send_result, finished) = oneshot::channel();
@@ -63,13 +82,14 @@ impl Kafka {
             acknowledge: acknowledge.clone(),
             metrics,
             topics: config.topics.clone(),
+            purpose,
             once,
         };
         std::thread::Builder::new()
             .name("kafka".to_owned())
             .spawn(move || {
                 // Nobody listens any more if the handle was dropped: then nobody wants the result.
-                let _ = send_result.send(reader::run(consumer, shared));
+                let _ = send_result.send(reader::run(consumer, watch, shared));
             })
             .map_err(Error::Spawn)?;
         Ok(Self { acknowledge, stop, finished })

@@ -139,7 +139,7 @@ impl Lines {
     fn record(&mut self, line: std::ops::Range<usize>, timestamp_ms: i64) -> Record {
         let offset = self.next_line;
         self.next_line += 1;
-        Record { offset, timestamp_ms, value: self.block.slice(line) }
+        Record { offset, timestamp_ms, value: self.block.slice(line), key: None, source: None }
     }
 
     fn chunk(&mut self, records: Vec<Record>, end: usize, open_line: bool) -> Option<Chunk> {
@@ -152,8 +152,10 @@ impl Lines {
         Some(Chunk {
             partition: Arc::clone(&self.partition),
             records,
+            gaps: Vec::new(),
             next_offset: self.next_line,
             bookmark: serde_json::to_string(&bookmark).expect("a bookmark is plain JSON"),
+            has_more: false,
         })
     }
 

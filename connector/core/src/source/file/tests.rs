@@ -31,7 +31,7 @@ fn read(file: &NamedTempFile, from: Option<(u64, String)>) -> Result<Seen, Error
                     let partition = partitions.remove(0);
                     let (next_offset, bookmark) =
                         from.take().map_or((None, String::new()), |(n, b)| (Some(n), b));
-                    let _ = reply.send(vec![Resume { partition, next_offset, bookmark }]);
+                    let _ = reply.send(vec![Resume { partition, next_offset, bookmark, generation: 0 }]);
                 }
                 Event::Restarted { reply, .. } => {
                     seen.restarts += 1;

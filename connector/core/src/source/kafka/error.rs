@@ -10,8 +10,10 @@ use crate::source::StreamPartition;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// librdkafka does not know a property, or not its value. The value may be a secret: not shown.
-    #[error("source.kafka.properties.{property}: {reason}")]
+    #[error("{section}.properties.{property}: {reason}")]
     Property {
+        /// Where in the configuration it is.
+        section: &'static str,
         /// Name of the property.
         property: String,
         /// librdkafka's words.
@@ -37,14 +39,29 @@ pub enum Error {
         /// librdkafka's words.
         source: KafkaError,
     },
-    /// The offset to go on at is not in the partition: retention removed it, or the topic was made
-    /// anew.
-    #[error("{partition}: offset {offset} is not there; retention removed it, or the topic was made anew")]
+    /// The offset to go on at is not in the partition: retention removed it before it was read.
+    #[error(
+        "{partition}: offset {offset} is not there any more, the partition begins at {start}: \
+         it was removed before it was read; --new-generation reads what there is"
+    )]
     NoOffset {
         /// The partition.
         partition: StreamPartition,
         /// The offset that was to be read next.
         offset: u64,
+        /// The partition's first offset.
+        start: u64,
+    },
+    /// The topic is not the one that was read: it was deleted, and made again under its name.
+    #[error(
+        "{partition}: the topic was deleted and made anew: {difference}; \
+         --new-generation reads it from its start"
+    )]
+    Recreated {
+        /// The partition.
+        partition: StreamPartition,
+        /// What shows it.
+        difference: Difference,
     },
     /// Kafka gave an offset at or below one that was read.
     #[error("{partition}: read offset {offset} where at least {expected} was due")]
@@ -85,6 +102,29 @@ pub enum Error {
     /// librdkafka says that it cannot go on.
     #[error("kafka client failed for good: {0}")]
     Fatal(#[source] KafkaError),
+}
+
+/// What shows that a topic is another.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    /// It ends before what was read.
+    #[error("it ends at offset {end}, but was read up to {expected}")]
+    Shorter {
+        /// Where it ends.
+        end: u64,
+        /// Where it was to be read on.
+        expected: u64,
+    },
+    /// It has another record at an offset that was read.
+    #[error("the record at offset {offset} has the digest {found}, but {expected} was read")]
+    Other {
+        /// The record's offset.
+        offset: u64,
+        /// Half of the SHA-256 of its value.
+        found: String,
+        /// The same of the record that was read.
+        expected: String,
+    },
 }
 
 /// What an error means for the source.

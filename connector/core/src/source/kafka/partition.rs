@@ -1,37 +1,55 @@
-//! One assigned partition: its queue, and the chunks that come out of it.
+//! One assigned partition: its queue, and what is known about it.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
+use super::burst::{Burst, Given};
+use super::check::{Ask, Bounds};
 use super::client::Context;
 use super::error::{Class, Error, class};
-use crate::source::{Chunk, Record, StreamPartition};
-
-/// Most records of a chunk.
-const CHUNK_RECORDS: usize = 1_000;
-/// A chunk that has this many bytes takes no further record.
-const CHUNK_BYTES: usize = 1 << 20;
+use super::mark::Mark;
+use crate::mirror::key::Encoder;
+use crate::source::{Chunk, StreamPartition};
 
 /// An assigned partition.
 pub(super) struct Partition {
     pub(super) id: Arc<StreamPartition>,
     /// With `--once`: everything up to the end has been read.
-    pub(super) done: bool,
+    done: bool,
     queue: PartitionQueue<Context>,
-    /// No record below this offset is due.
-    next_offset: u64,
+    /// No record below this offset is due; `None` before the first record of a partition that begins
+    /// at its start.
+    next_offset: Option<u64>,
     /// With `--once`: read no record from here on.
     end: Option<u64>,
     /// An error that came behind records: those are sent first.
     trouble: Option<KafkaError>,
+    /// Records that came when it was not known any more what they are of.
+    held: Option<Chunk>,
+    standing: Standing,
+    /// What the next check looks for.
+    mark: Option<Mark>,
+    /// What the check after that looks for: the last record that was read before the next began.
+    following: Option<Mark>,
+    /// The last record that was read.
+    latest: Option<Mark>,
+    /// Writes the keys of the records, if they are for the mirror.
+    encoder: Option<Encoder>,
+}
+
+/// Whether the partition is what we take it for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Not known yet: nothing is read.
+    Unknown,
+    /// It was, at the last check.
+    Known,
+    /// Kafka says that the next offset is not there. The check says why.
+    Lost,
 }
 
 /// What one look into the queue gave.
@@ -43,14 +61,83 @@ pub(super) enum Read {
 }
 
 impl Partition {
+    /// A partition of which nothing is known. Without `is_checked` it is read at once.
     pub(super) fn new(
         id: StreamPartition,
         queue: PartitionQueue<Context>,
-        next_offset: u64,
-        end: Option<u64>,
-        done: bool,
+        next_offset: Option<u64>,
+        mark: Option<Mark>,
+        encoder: Option<Encoder>,
+        is_checked: bool,
     ) -> Self {
-        Self { id: Arc::new(id), done, queue, next_offset, end, trouble: None }
+        let standing = if is_checked { Standing::Unknown } else { Standing::Known };
+        Self {
+            id: Arc::new(id),
+            done: false,
+            queue,
+            next_offset,
+            end: None,
+            trouble: None,
+            held: None,
+            standing,
+            mark,
+            following: None,
+            latest: mark,
+            encoder,
+        }
+    }
+
+    /// With `--once`: whether everything up to the end has been given out.
+    pub(super) fn is_done(&self) -> bool {
+        self.done && self.held.is_none()
+    }
+
+    /// Whether nothing is read before the next check.
+    pub(super) fn waits(&self) -> bool {
+        self.standing != Standing::Known
+    }
+
+    /// The topic may be another: nothing is read before the next check.
+    pub(super) fn suspect(&mut self) {
+        if self.standing == Standing::Known && self.mark.is_some() {
+            self.standing = Standing::Unknown;
+        }
+    }
+
+    /// Keeps a chunk until the next check.
+    pub(super) fn hold(&mut self, chunk: Chunk) {
+        self.held = Some(chunk);
+    }
+
+    /// What to check; `None` where there is nothing to compare.
+    pub(super) fn ask(&mut self) -> Option<Ask> {
+        if !self.waits() && self.mark.is_none() {
+            return None;
+        }
+        self.following = self.latest;
+        Some(Ask { partition: self.name(), next_offset: self.next_offset, mark: self.mark })
+    }
+
+    /// The check found what was expected, and these bounds. With `once` the partition is read to its
+    /// present end.
+    pub(super) fn checked(&mut self, bounds: Bounds, once: bool) -> Result<(), Error> {
+        match self.standing {
+            // A record that was read while the check ran may be of another incarnation than the one that
+            // was checked: it is looked for next time, not taken for known.
+            Standing::Known => self.mark = self.following,
+            Standing::Unknown => {
+                self.standing = Standing::Known;
+                if once && self.end.is_none() {
+                    self.end = Some(bounds.end);
+                    self.done = self.next_offset.unwrap_or(bounds.start) >= bounds.end;
+                }
+            }
+            Standing::Lost => {
+                let offset = self.next_offset.unwrap_or_default();
+                return Err(Error::NoOffset { partition: self.name(), offset, start: bounds.start });
+            }
+        }
+        Ok(())
     }
 
     /// Takes what the queue holds now, up to a chunk. Never waits: a chunk is as large as the burst
@@ -58,6 +145,12 @@ impl Partition {
     pub(super) fn read(&mut self) -> Result<Read, Error> {
         if let Some(error) = self.trouble.take() {
             return Ok(Read::Trouble(error));
+        }
+        if self.waits() {
+            return Ok(Read::Nothing);
+        }
+        if let Some(chunk) = self.held.take() {
+            return Ok(Read::Chunk(chunk));
         }
         if self.done {
             return Ok(Read::Nothing);
@@ -73,34 +166,47 @@ impl Partition {
                         break;
                     }
                     Class::NoOffset => {
-                        return Err(Error::NoOffset { partition: self.name(), offset: self.next_offset });
+                        self.standing = Standing::Lost;
+                        break;
                     }
                     Class::Unreadable => {
                         return Err(Error::Unreadable {
                             partition: self.name(),
-                            offset: self.next_offset,
+                            offset: self.next_offset.unwrap_or_default(),
                             source: error,
                         });
                     }
-                    _ if burst.records.is_empty() => return Ok(Read::Trouble(error)),
+                    _ if burst.is_empty() => return Ok(Read::Trouble(error)),
                     _ => {
                         self.trouble = Some(error);
                         break;
                     }
                 },
             };
-            let offset = due(&self.id, message.offset(), self.next_offset)?;
+            let offset = due(&self.id, message.offset(), self.next_offset.unwrap_or_default())?;
             if self.end.is_some_and(|end| offset >= end) {
                 self.done = true;
                 break;
             }
-            burst.push(offset, message.timestamp().to_millis(), message.payload().unwrap_or_default());
-            self.next_offset = offset + 1;
+            let given = Given {
+                offset,
+                timestamp_ms: message.timestamp().to_millis(),
+                key: message.key(),
+                value: message.payload(),
+                headers: message.headers(),
+            };
+            burst.push(&given, self.encoder.as_ref());
+            self.next_offset = Some(offset + 1);
         }
-        if self.end.is_some_and(|end| self.next_offset >= end) {
+        let Some(next_offset) = self.next_offset else { return Ok(Read::Nothing) };
+        if self.end.is_some_and(|end| next_offset >= end) {
             self.done = true;
         }
-        Ok(burst.into_chunk(&self.id, self.next_offset).map_or(Read::Nothing, Read::Chunk))
+        let Some((chunk, mark)) = burst.into_chunk(&self.id, next_offset) else { return Ok(Read::Nothing) };
+        self.latest = Some(mark);
+        // The first records of all: nothing was known of the partition before.
+        self.mark.get_or_insert(mark);
+        Ok(Read::Chunk(chunk))
     }
 
     fn name(&self) -> StreamPartition {
@@ -117,59 +223,9 @@ fn due(partition: &StreamPartition, offset: i64, expected: u64) -> Result<u64, E
     }
 }
 
-/// Records on their way into a chunk: one allocation for all of their values.
-#[derive(Default)]
-struct Burst {
-    values: BytesMut,
-    records: Vec<(u64, i64, Range<usize>)>,
-}
-
-impl Burst {
-    fn has_room(&self) -> bool {
-        self.records.len() < CHUNK_RECORDS && self.values.len() < CHUNK_BYTES
-    }
-
-    fn push(&mut self, offset: u64, timestamp_ms: Option<i64>, value: &[u8]) {
-        let start = self.values.len();
-        self.values.extend_from_slice(value);
-        // Kafka before 0.10 had no timestamps: then the time of reading serves, as it does for a file.
-        let timestamp_ms = timestamp_ms.unwrap_or_else(|| chrono::Utc::now().timestamp_millis());
-        self.records.push((offset, timestamp_ms, start..self.values.len()));
-    }
-
-    fn into_chunk(self, partition: &Arc<StreamPartition>, next_offset: u64) -> Option<Chunk> {
-        let values = self.values.freeze();
-        let records: Vec<Record> = self
-            .records
-            .into_iter()
-            .map(|(offset, timestamp_ms, range)| Record { offset, timestamp_ms, value: values.slice(range) })
-            .collect();
-        let last = records.last()?;
-        let bookmark = bookmark(last.offset, &last.value);
-        Some(Chunk { partition: Arc::clone(partition), records, next_offset, bookmark })
-    }
-}
-
-/// What makes the stream known again: the last record's offset and the first half of its SHA-256.
-/// Stored with the checkpoint and compared by later versions: do not change.
-fn bookmark(offset: u64, value: &Bytes) -> String {
-    let digest = Sha256::digest(value);
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    json!({"offset": offset, "digest": hex}).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_bookmark_is_stable() {
-        // `printf '{"a":1}' | sha256sum | cut -c1-32`
-        assert_eq!(
-            bookmark(7, &Bytes::from_static(b"{\"a\":1}")),
-            r#"{"digest":"015abd7f5cc57a2dd94b7590f04ad808","offset":7}"#
-        );
-    }
 
     #[test]
     fn offsets_rise_and_may_leave_holes() {
@@ -180,26 +236,5 @@ mod tests {
             let error = due(&id, offset, 4).unwrap_err().to_string();
             assert_eq!(error, format!("a/3: read offset {offset} where at least 4 was due"));
         }
-    }
-
-    #[test]
-    fn a_chunk_holds_what_was_pushed_and_ends_at_its_bounds() {
-        let id = Arc::new(StreamPartition { stream: "a".to_owned(), partition: 3 });
-        assert!(Burst::default().into_chunk(&id, 0).is_none());
-        let mut burst = Burst::default();
-        burst.push(4, Some(9), b"x");
-        burst.push(6, Some(10), b"");
-        assert!(burst.has_room());
-        let chunk = burst.into_chunk(&id, 7).unwrap();
-        let seen: Vec<_> = chunk.records.iter().map(|r| (r.offset, r.timestamp_ms, &r.value[..])).collect();
-        assert_eq!(seen, [(4, 9, &b"x"[..]), (6, 10, b"")]);
-        assert_eq!(chunk.next_offset, 7);
-
-        let mut many = Burst::default();
-        (0..CHUNK_RECORDS as u64).for_each(|offset| many.push(offset, Some(0), b""));
-        assert!(!many.has_room());
-        let mut large = Burst::default();
-        large.push(0, Some(0), &vec![b'x'; CHUNK_BYTES]);
-        assert!(!large.has_room());
     }
 }

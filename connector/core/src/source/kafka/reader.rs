@@ -12,12 +12,15 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
-use super::acknowledge::Acknowledge;
+use super::Purpose;
 use super::client::{Context, Rebalance};
 use super::error::{Class, Error, class};
+use super::mark::Mark;
 use super::partition::{Partition, Read};
+use super::watch::Watch;
 use crate::metrics::Metrics;
-use crate::source::{Event, Resume, StreamPartition};
+use crate::mirror::key::Encoder;
+use crate::source::{Acknowledge, Event, Resume, StreamPartition};
 
 /// How long the group is served before the partitions, or the pipeline, are looked at again.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -26,8 +29,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 const DRAIN: Duration = Duration::from_secs(30);
 /// How often offsets are committed for display.
 const COMMIT: Duration = Duration::from_secs(1);
-/// How long Kafka may take to tell a partition's end.
-const WATERMARKS: Duration = Duration::from_secs(10);
 
 /// What the thread shares with the rest of the connector.
 pub(super) struct Shared {
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) acknowledge: Acknowledge,
     pub(super) metrics: Metrics,
     pub(super) topics: Vec<String>,
+    pub(super) purpose: Purpose,
     pub(super) once: bool,
 }
 
@@ -53,10 +55,15 @@ impl From<Error> for Halt {
 }
 
 /// Reads until it is stopped, the pipeline is gone, or something is wrong.
-pub(super) fn run(consumer: BaseConsumer<Context>, shared: Shared) -> Result<(), Error> {
-    let consumer = Arc::new(consumer);
-    let reader =
-        Reader { partitions: Vec::new(), consumer, shared, caught_up: false, committed: Instant::now() };
+pub(super) fn run(consumer: BaseConsumer<Context>, watch: Watch, shared: Shared) -> Result<(), Error> {
+    let reader = Reader {
+        partitions: Vec::new(),
+        consumer: Arc::new(consumer),
+        watch,
+        shared,
+        caught_up: false,
+        committed: Instant::now(),
+    };
     match reader.run() {
         Ok(()) | Err(Halt::Closed) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
@@ -67,6 +74,7 @@ struct Reader {
     // Before the consumer: queues must be gone when it is destroyed.
     partitions: Vec<Partition>,
     consumer: Arc<BaseConsumer<Context>>,
+    watch: Watch,
     shared: Shared,
     caught_up: bool,
     committed: Instant,
@@ -90,6 +98,8 @@ impl Reader {
             if self.committed.elapsed() >= COMMIT {
                 self.commit();
             }
+            self.suspect();
+            self.watch.serve(&mut self.partitions, self.shared.once, &self.shared.metrics)?;
             pause = if self.read()? { Duration::ZERO } else { PAUSE };
             if self.shared.once && self.caught_up {
                 return self.revoke();
@@ -106,6 +116,14 @@ impl Reader {
                 Read::Trouble(error) => self.judge(error)?,
                 Read::Chunk(chunk) => {
                     any = true;
+                    // That its topic is another was said before its first record came, so it is known
+                    // now, if not before.
+                    self.serve(Duration::ZERO)?;
+                    self.suspect();
+                    if self.partitions[index].waits() {
+                        self.partitions[index].hold(chunk);
+                        continue;
+                    }
                     self.consumer.context().up();
                     self.send(Event::Chunk(chunk))?;
                     if self.consumer.context().has_rebalance() {
@@ -115,23 +133,42 @@ impl Reader {
             }
         }
         let assigned = !self.partitions.is_empty();
-        if self.shared.once && assigned && !self.caught_up && self.partitions.iter().all(|p| p.done) {
+        if self.shared.once && assigned && !self.caught_up && self.partitions.iter().all(Partition::is_done) {
             self.caught_up = true;
             self.send(Event::CaughtUp)?;
         }
         Ok(any)
     }
 
-    /// Lets librdkafka call back: rebalances, statistics, errors. Records have queues of their own.
+    /// Lets librdkafka call back, as often as it wants to: rebalances, statistics, errors. Records have
+    /// queues of their own.
     fn serve(&self, timeout: Duration) -> Result<(), Error> {
-        match self.consumer.poll(timeout) {
-            None => Ok(()),
-            Some(Err(error)) => self.judge(error),
-            Some(Ok(message)) => Err(Error::Stray {
-                topic: message.topic().to_owned(),
-                partition: message.partition(),
-                offset: message.offset(),
-            }),
+        let mut timeout = timeout;
+        loop {
+            let calls = self.consumer.context().calls();
+            match self.consumer.poll(timeout) {
+                None if self.consumer.context().calls() == calls => return Ok(()),
+                None => {}
+                Some(Err(error)) => self.judge(error)?,
+                Some(Ok(message)) => {
+                    return Err(Error::Stray {
+                        topic: message.topic().to_owned(),
+                        partition: message.partition(),
+                        offset: message.offset(),
+                    });
+                }
+            }
+            timeout = Duration::ZERO;
+        }
+    }
+
+    /// Reads no further in topics that have another id, until they were checked.
+    fn suspect(&mut self) {
+        for topic in self.consumer.context().renewed() {
+            // What was found out so far may be of the old one.
+            self.watch.forget();
+            let partitions = self.partitions.iter_mut().filter(|partition| partition.id.stream == topic);
+            partitions.for_each(Partition::suspect);
         }
     }
 
@@ -192,42 +229,34 @@ impl Reader {
             .consumer
             .split_partition_queue(stream, number)
             .ok_or_else(|| client(format!("no queue for {}", resume.partition)))?;
-
-        let (start, end) = if self.shared.once { self.bounds(stream, number) } else { (0, None) };
-        let next_offset = resume.next_offset.unwrap_or(start);
-        if end.is_some_and(|end| next_offset > end) {
-            return Err(Error::NoOffset { partition: resume.partition.clone(), offset: next_offset });
-        }
-        if let Some(end) = end {
-            self.shared.metrics.source_end(stream, *partition, end);
-        }
         let offset = match resume.next_offset {
             None => Offset::Beginning,
             Some(next) => Offset::Offset(i64::try_from(next).map_err(|error| client(error.to_string()))?),
         };
         list.add_partition_offset(stream, number, offset).map_err(Error::Client)?;
-        let least = resume.next_offset.unwrap_or(0);
         debug!(partition = %resume.partition, ?offset, "partition opened");
-        let done = end.is_some_and(|end| next_offset >= end);
-        self.partitions.push(Partition::new(resume.partition.clone(), queue, least, end, done));
+        let encoder = match self.shared.purpose {
+            Purpose::Store => None,
+            Purpose::Mirror => Some(Encoder::new(resume.generation, stream, *partition)),
+        };
+        // A partition that begins at its start is what it is; only --once has to know its end.
+        let is_checked = self.shared.once || resume.next_offset.is_some();
+        let (next_offset, mark) = (resume.next_offset, Mark::read(&resume.bookmark));
+        self.partitions.push(Partition::new(
+            resume.partition.clone(),
+            queue,
+            next_offset,
+            mark,
+            encoder,
+            is_checked,
+        ));
         Ok(())
-    }
-
-    /// First offset and end of a partition, as `--once` finds them. Without an answer the partition's
-    /// end-of-file event decides alone.
-    fn bounds(&self, topic: &str, partition: i32) -> (u64, Option<u64>) {
-        match self.consumer.fetch_watermarks(topic, partition, WATERMARKS) {
-            Ok((low, high)) => (u64::try_from(low).unwrap_or(0), u64::try_from(high).ok()),
-            Err(error) => {
-                warn!(topic, partition, %error, "kafka does not tell the partition's end");
-                (0, None)
-            }
-        }
     }
 
     /// Gives all partitions back, after everything that was sent of them is stored.
     fn revoke(&mut self) -> Result<(), Halt> {
         // Records still in the queues are dropped unread: whoever reads next asks where to go on.
+        self.watch.forget();
         let partitions: Vec<StreamPartition> = self.partitions.drain(..).map(|p| (*p.id).clone()).collect();
         if !partitions.is_empty() {
             info!(partitions = partitions.len(), "partitions revoked");

@@ -2,7 +2,7 @@
 
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::super::Error;
+use super::super::{Difference, Error};
 use super::rig::{Cluster, Running, Seen, filled, partition, resume};
 use crate::monitoring::Status;
 
@@ -60,7 +60,7 @@ async fn brokers_that_go_away_show_in_readiness_until_they_are_back() {
 }
 
 #[tokio::test]
-async fn an_offset_that_is_not_there_ends_the_source() {
+async fn a_topic_that_ends_before_what_was_read_ends_the_source() {
     for once in [true, false] {
         let cluster = Cluster::start(&[("a", 1)]);
         cluster.produce("a", 0, 0..10);
@@ -69,8 +69,11 @@ async fn an_offset_that_is_not_there_ends_the_source() {
         reply.send(resume(&partitions, &[("a", 0, 11)])).unwrap();
         assert!(source.next().await.is_none());
         match source.kafka.finished().await {
-            Err(Error::NoOffset { partition: at, offset: 11 }) => assert_eq!(at, partition("a", 0)),
-            other => panic!("expected that the offset is not there, got {other:?}"),
+            Err(Error::Recreated { partition: at, difference }) => {
+                assert_eq!(at, partition("a", 0));
+                assert_eq!(difference, Difference::Shorter { end: 10, expected: 11 });
+            }
+            other => panic!("expected that the topic is too short, got {other:?}"),
         }
     }
 }

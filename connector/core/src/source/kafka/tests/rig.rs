@@ -8,7 +8,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{Config, Error, Kafka};
+use super::super::{Config, Error, Kafka, Purpose};
 use crate::metrics::Metrics;
 use crate::monitoring::{Readiness, Status};
 use crate::source::{Chunk, Event, Resume, StreamPartition};
@@ -85,9 +85,18 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(config: &Config, once: bool, room: usize) -> Result<Self, Error> {
+        Self::start_for(Purpose::Store, config, once, room)
+    }
+
+    pub(super) fn start_for(
+        purpose: Purpose,
+        config: &Config,
+        once: bool,
+        room: usize,
+    ) -> Result<Self, Error> {
         let (sender, events) = mpsc::channel(room);
         let (readiness, metrics) = (Readiness::new(), Metrics::new().unwrap());
-        let kafka = Kafka::start(config, once, sender, metrics.clone(), readiness.part("source"))?;
+        let kafka = Kafka::start(config, purpose, once, sender, metrics.clone(), readiness.part("source"))?;
         Ok(Self { kafka, events, readiness, metrics })
     }
 
@@ -170,6 +179,7 @@ pub(super) fn resume(partitions: &[StreamPartition], at: &[(&str, u32, u64)]) ->
                 partition: id.clone(),
                 next_offset: known.map(|(_, _, offset)| *offset),
                 bookmark: String::new(),
+                generation: 0,
             }
         })
         .collect()

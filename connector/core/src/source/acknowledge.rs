@@ -1,11 +1,11 @@
-//! Offsets for display: what `kafka-consumer-groups` and lag monitors show of this group.
+//! Offsets for display: what `kafka-consumer-groups`, `fluvio consumer list` and lag monitors show.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::source::StreamPartition;
 
-/// Told by the pipeline what is stored; the source commits the newest to Kafka about once a second.
+/// Told by the pipeline what is stored; the source commits the newest to its broker about once a second.
 #[derive(Debug, Clone, Default)]
 pub struct Acknowledge {
     pending: Arc<Mutex<BTreeMap<StreamPartition, u64>>>,
@@ -18,8 +18,13 @@ impl Acknowledge {
     }
 
     /// What has not been committed yet.
-    pub(super) fn take(&self) -> BTreeMap<StreamPartition, u64> {
+    pub(crate) fn take(&self) -> BTreeMap<StreamPartition, u64> {
         std::mem::take(&mut *self.lock())
+    }
+
+    /// What has not been committed yet of one partition.
+    pub(crate) fn take_of(&self, partition: &StreamPartition) -> Option<u64> {
+        self.lock().remove(partition)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamPartition, u64>> {
