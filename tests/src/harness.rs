@@ -5,9 +5,12 @@
 
 pub mod clickhouse;
 pub mod connector;
+pub mod fluvio;
 pub mod http;
 pub mod input;
+pub mod kafka;
 pub mod oracle;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod stage;

@@ -1,12 +1,12 @@
 //! The short commands: each prepares, builds, and becomes one of the project's programs.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
-use crate::prepare::{chdb, compilers, python, wasm};
+use crate::prepare::{chdb, cluster, compilers, kafka, python, wasm};
 use crate::workspace::{Workspace, run};
 
 /// `cargo xtask prepare`
@@ -15,9 +15,13 @@ pub(crate) fn prepare_everything(workspace: &Workspace) -> Result<ExitCode> {
     let modules = wasm::prepare(workspace)?;
     println!("SmartModule        {}", modules.voc.display());
     println!("ClickHouse engine  {}", chdb::prepare()?.display());
-    match python::prepare() {
-        Ok(interpreter) => println!("Python client      {}", interpreter.display()),
-        Err(error) => println!("Python client      none, only `cargo xtask test` would use it: {error:#}"),
+    for (name, part) in
+        [("Python client", python::prepare()), ("Kafka", kafka::prepare()), ("Fluvio", cluster::find())]
+    {
+        match part {
+            Ok(path) => println!("{name:18} {}", path.display()),
+            Err(error) => println!("{name:18} none, only tests and benchmarks would use it: {error:#}"),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -41,12 +45,23 @@ pub(crate) fn generate(workspace: &Workspace, args: &[String]) -> Result<ExitCod
 /// `cargo xtask bench`
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     compilers()?;
-    let modules = wasm::prepare(workspace)?;
-    let library = chdb::prepare()?;
+    let is_of_cluster = args.iter().any(|argument| argument == "cluster");
+    let places = Places {
+        modules: Some(wasm::prepare(workspace)?),
+        library: Some(chdb::prepare()?),
+        kafka: is_of_cluster.then(|| needed(kafka::prepare(), kafka::TO_GET)).transpose()?,
+        fluvio: is_of_cluster.then(|| needed(cluster::find(), cluster::TO_GET)).transpose()?,
+        ..Places::default()
+    };
     workspace.build()?;
     let mut command = Command::new(workspace.binary("voc-bench"));
-    tell_places(&mut command, workspace, Some(&modules), Some(&library));
+    places.tell(&mut command, workspace);
     become_it(command.args(args))
+}
+
+/// Says how to have a part that is not there.
+fn needed<T>(part: Result<T>, how: &str) -> Result<T> {
+    part.map_err(|error| anyhow!("{error:#}\n  to enable it: {how}"))
 }
 
 /// `cargo xtask fuzz`
@@ -57,19 +72,33 @@ pub(crate) fn fuzz(workspace: &Workspace, minutes: u64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Tells a program of `tests/` where the built and fetched parts lie.
-pub(crate) fn tell_places(
-    command: &mut Command,
-    workspace: &Workspace,
-    modules: Option<&wasm::SmartModules>,
-    library: Option<&Path>,
-) {
-    command.env("VOC_BIN", workspace.binaries());
-    if let Some(modules) = modules {
-        command.env("VOC_SMARTMODULE", &modules.voc).env("VOC_ECHO", &modules.echo);
-    }
-    if let Some(library) = library {
-        command.env(chdb::VARIABLE, library);
+/// Where the parts lie that were built, fetched or found.
+#[derive(Default)]
+pub(crate) struct Places {
+    pub(crate) modules: Option<wasm::SmartModules>,
+    pub(crate) library: Option<PathBuf>,
+    pub(crate) interpreter: Option<PathBuf>,
+    pub(crate) kafka: Option<PathBuf>,
+    pub(crate) fluvio: Option<PathBuf>,
+}
+
+impl Places {
+    /// Tells a program of `tests/`.
+    pub(crate) fn tell(&self, command: &mut Command, workspace: &Workspace) {
+        command.env("VOC_BIN", workspace.binaries());
+        if let Some(modules) = &self.modules {
+            command.env("VOC_SMARTMODULE", &modules.voc).env("VOC_ECHO", &modules.echo);
+        }
+        for (variable, path) in [
+            (chdb::VARIABLE, &self.library),
+            (python::VARIABLE, &self.interpreter),
+            (kafka::VARIABLE, &self.kafka),
+            (cluster::VARIABLE, &self.fluvio),
+        ] {
+            if let Some(path) = path {
+                command.env(variable, path);
+            }
+        }
     }
 }
 

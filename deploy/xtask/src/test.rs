@@ -38,10 +38,15 @@ enum Tier {
     Clickhouse,
     /// The embedded engine against ClickHouse's own Python client
     Python,
+    /// Also with a real Kafka
+    Kafka,
+    /// Also with a real Fluvio cluster
+    Cluster,
 }
 
 impl Tier {
-    const SUITE: [Self; 4] = [Self::Unit, Self::Wasm, Self::Clickhouse, Self::Python];
+    const SUITE: [Self; 6] =
+        [Self::Unit, Self::Wasm, Self::Clickhouse, Self::Python, Self::Kafka, Self::Cluster];
 
     fn name(self) -> &'static str {
         match self {
@@ -52,6 +57,8 @@ impl Tier {
             Self::Wasm => "wasm",
             Self::Clickhouse => "clickhouse",
             Self::Python => "python",
+            Self::Kafka => "kafka",
+            Self::Cluster => "cluster",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -94,6 +95,16 @@ impl Process {
         self.wait();
     }
 
+    /// Holds it up, as if the machine had no time for it.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
     fn signal(&mut self, signal: Signal) {
         // Not after its end: the number may be another's by then.
         if self.is_running() {
@@ -122,6 +133,21 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         Some(kilobytes / 1024)
+    }
+
+    /// The processor time that all its threads have used so far; none once it was found to have ended.
+    ///
+    /// # Panics
+    /// Where the system does not tell.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a status");
+        // The second field is the program's name, and may hold anything; utime is the 14th, stime the 15th.
+        let (_, fields) = stat.rsplit_once(") ").expect("the name in brackets");
+        let ticks: u64 = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0)).sum();
+        Some(Duration::from_millis(ticks * 10))
     }
 }
 

@@ -30,14 +30,50 @@ pub fn assert_partitions_stored(database: &Database, partitions: &[(&str, u32, &
         assert_physically(database, stream, partition, oracle);
     }
     let oracles: Vec<&Oracle> = partitions.iter().map(|(_, _, oracle)| *oracle).collect();
+    assert_all(database, &oracles);
+}
+
+/// Every event of these is there once, with FINAL; and there are no more rows than records.
+fn assert_all(database: &Database, oracles: &[&Oracle]) {
     let stored = database.lines(&format!("SELECT {EVENT} FROM voc_events FINAL"));
     let distinct: BTreeSet<String> = stored.iter().cloned().collect();
     assert_eq!(stored.len(), distinct.len(), "voc_events FINAL has rows twice");
-    let expected = Oracle::distinct(&oracles);
+    let expected = Oracle::distinct(oracles);
     let differing: Vec<&String> = expected.symmetric_difference(&distinct).take(4).collect();
     assert!(differing.is_empty(), "voc_events FINAL: {differing:#?}");
     let total = database.number("SELECT sum(rows) FROM voc_origins");
     assert_eq!(total, oracles.iter().map(|oracle| oracle.records()).sum::<u64>(), "rows of other origins");
+}
+
+/// What a mirrored topic of Kafka held is stored completely and once, known by its places in Kafka, and in
+/// each partition in Kafka's order. It must be all that the database holds.
+///
+/// # Panics
+/// As [`assert_stored`].
+pub fn assert_mirrored(database: &Database, topic: &str, partitions: &[(u32, &Oracle)]) {
+    for &(partition, oracle) in partitions {
+        let place = format!("source_topic = '{topic}' AND source_partition = {partition}");
+        let letters = by(database, "source_offset", DEAD_LETTER, "voc_dead_letters", &place);
+        assert_same("voc_dead_letters", &oracle.dead_letters, &letters);
+        for (offset, row) in &by(database, "source_offset", EVENT, "voc_events", &place) {
+            assert_eq!(
+                oracle.events.get(offset),
+                Some(row),
+                "voc_events, {topic}/{partition} offset {offset}"
+            );
+        }
+        // What did not fit into Fluvio has no place in its order.
+        let disordered = format!(
+            "SELECT count() FROM (SELECT source_offset < lagInFrame(source_offset, 1, 0) OVER (ORDER BY origin_offset
+                ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS is_before FROM (
+                SELECT source_offset, origin_offset FROM voc_events WHERE {place}
+                UNION ALL SELECT source_offset, origin_offset FROM voc_dead_letters
+                WHERE {place} AND origin_stream NOT LIKE 'kafka:%')) WHERE is_before"
+        );
+        assert_eq!(database.number(&disordered), 0, "{topic}/{partition} is not in Kafka's order");
+    }
+    let oracles: Vec<&Oracle> = partitions.iter().map(|(_, oracle)| *oracle).collect();
+    assert_all(database, &oracles);
 }
 
 fn assert_physically(database: &Database, stream: &str, partition: u32, oracle: &Oracle) {
@@ -63,14 +99,18 @@ fn assert_physically(database: &Database, stream: &str, partition: u32, oracle: 
     }
 }
 
-/// The rows of a table by offset, read without FINAL: an offset that is there twice is a failure.
 fn by_offset(database: &Database, columns: &str, table: &str, origin: &str) -> BTreeMap<u64, String> {
+    by(database, "origin_offset", columns, table, origin)
+}
+
+/// The rows of a table by an offset, read without FINAL: an offset that is there twice is a failure.
+fn by(database: &Database, key: &str, columns: &str, table: &str, place: &str) -> BTreeMap<u64, String> {
     let mut rows = BTreeMap::new();
-    for line in database.lines(&format!("SELECT origin_offset, {columns} FROM {table} WHERE {origin}")) {
+    for line in database.lines(&format!("SELECT {key}, {columns} FROM {table} WHERE {place}")) {
         let (offset, row) = line.split_once('\t').expect("two columns");
         let offset = offset.parse().expect("an offset");
         let earlier = rows.insert(offset, row.to_owned());
-        assert_eq!(earlier, None, "{table} has offset {offset} twice");
+        assert_eq!(earlier, None, "{table} has {key} {offset} twice");
     }
     rows
 }

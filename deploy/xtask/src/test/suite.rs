@@ -8,49 +8,79 @@ use anyhow::{Context, Result};
 
 use super::Tier;
 use super::report::{Count, Report};
-use crate::commands::tell_places;
-use crate::prepare::{chdb, python, wasm};
+use crate::commands::Places;
+use crate::prepare::{chdb, cluster, kafka, python, wasm};
 use crate::workspace::{Workspace, run as run_command};
 
 /// Runs the wanted tiers together. What a tier needs and cannot be had makes it not run.
 pub(super) fn run(workspace: &Workspace, wanted: &[Tier], report: &mut Report) -> Result<()> {
-    let needs = |tiers: &[Tier]| tiers.iter().any(|tier| wanted.contains(tier));
-    let modules = needs(&[Tier::Wasm, Tier::Clickhouse]).then(|| wasm::prepare(workspace));
-    let library = needs(&[Tier::Clickhouse, Tier::Python]).then(chdb::prepare);
-    let interpreter = needs(&[Tier::Python]).then(python::prepare);
-
+    let mut parts = Parts::default();
     let mut ran = Vec::new();
-    let mut features: Vec<&str> = Vec::new();
     for tier in wanted {
-        let missing = match tier {
-            Tier::Wasm => reason(&[why_not(modules.as_ref())]),
-            Tier::Clickhouse => reason(&[why_not(modules.as_ref()), why_not(library.as_ref())]),
-            Tier::Python => reason(&[why_not(library.as_ref()), why_not(interpreter.as_ref())]),
-            _ => None,
-        };
-        if let Some(missing) = missing {
-            report.did_not_run(tier.name(), &missing, enable(*tier));
-            continue;
+        let missing: Vec<String> =
+            needs_of(*tier).iter().filter_map(|part| parts.why_not(*part, workspace)).collect();
+        if missing.is_empty() {
+            ran.push(*tier);
+        } else {
+            report.did_not_run(tier.name(), &missing.join("; "), &enable(*tier));
         }
-        features.extend(features_of(*tier));
-        ran.push(*tier);
     }
     if ran.is_empty() {
         return Ok(());
     }
-
-    let features = features.join(",");
-    let configure = |command: &mut Command| {
-        let modules = modules.as_ref().and_then(|modules| modules.as_ref().ok());
-        let library = library.as_ref().and_then(|library| library.as_deref().ok());
-        tell_places(command, workspace, modules, library);
-        if let Some(Ok(interpreter)) = &interpreter {
-            command.env(python::VARIABLE, interpreter);
-        }
-    };
+    let features = ran.iter().flat_map(|tier| features_of(*tier)).copied().collect::<Vec<_>>().join(",");
     let names = ran.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(", ");
+    let configure = |command: &mut Command| parts.places.tell(command, workspace);
     report.ran(&names, build_and_test(workspace, &packages(&ran), &features, configure)?);
     Ok(())
+}
+
+/// What a tier may need.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Modules,
+    Library,
+    Interpreter,
+    Kafka,
+    Fluvio,
+}
+
+/// What was tried to be had so far.
+#[derive(Default)]
+struct Parts {
+    places: Places,
+    tried: Vec<(Part, Option<String>)>,
+}
+
+impl Parts {
+    /// Why a part cannot be had; it is prepared at the first question.
+    fn why_not(&mut self, part: Part, workspace: &Workspace) -> Option<String> {
+        if let Some((_, outcome)) = self.tried.iter().find(|(tried, _)| *tried == part) {
+            return outcome.clone();
+        }
+        let places = &mut self.places;
+        let prepared = match part {
+            Part::Modules => wasm::prepare(workspace).map(|modules| places.modules = Some(modules)),
+            Part::Library => chdb::prepare().map(|path| places.library = Some(path)),
+            Part::Interpreter => python::prepare().map(|path| places.interpreter = Some(path)),
+            Part::Kafka => kafka::prepare().map(|path| places.kafka = Some(path)),
+            Part::Fluvio => cluster::find().map(|path| places.fluvio = Some(path)),
+        };
+        let outcome = prepared.err().map(|error| format!("{error:#}"));
+        self.tried.push((part, outcome.clone()));
+        outcome
+    }
+}
+
+fn needs_of(tier: Tier) -> &'static [Part] {
+    match tier {
+        Tier::Wasm => &[Part::Modules],
+        Tier::Clickhouse => &[Part::Modules, Part::Library],
+        Tier::Python => &[Part::Library, Part::Interpreter],
+        Tier::Kafka => &[Part::Modules, Part::Library, Part::Kafka],
+        Tier::Cluster => &[Part::Modules, Part::Library, Part::Kafka, Part::Fluvio],
+        _ => &[],
+    }
 }
 
 /// `stack` starts every binary, so they are built first, all with the features that the tests also see.
@@ -93,11 +123,12 @@ fn packages(tiers: &[Tier]) -> Vec<&'static str> {
     if tiers.contains(&Tier::Unit) {
         return vec!["--workspace"];
     }
+    let has = |some: &[Tier]| some.iter().any(|tier| tiers.contains(tier));
     let mut packages = Vec::new();
-    if tiers.contains(&Tier::Wasm) || tiers.contains(&Tier::Clickhouse) {
+    if has(&[Tier::Wasm, Tier::Clickhouse, Tier::Kafka, Tier::Cluster]) {
         packages.push("--package=voc-tests");
     }
-    if tiers.contains(&Tier::Clickhouse) || tiers.contains(&Tier::Python) {
+    if has(&[Tier::Clickhouse, Tier::Python]) {
         packages.push("--package=voc-clickhouse-local");
     }
     packages
@@ -109,27 +140,19 @@ fn features_of(tier: Tier) -> &'static [&'static str] {
         Tier::Wasm => &["voc-tests/wasm"],
         Tier::Clickhouse => &["voc-tests/stack", "voc-clickhouse-local/libchdb"],
         Tier::Python => &["voc-clickhouse-local/python"],
+        Tier::Kafka => &["voc-tests/kafka"],
+        Tier::Cluster => &["voc-tests/cluster"],
         _ => &[],
     }
 }
 
-fn enable(tier: Tier) -> &'static str {
-    match tier {
+fn enable(tier: Tier) -> String {
+    let how = match tier {
         Tier::Wasm => "rustup target add wasm32-unknown-unknown",
         Tier::Clickhouse => "apt-get install npm, or VOC_LIBCHDB=/path/to/libchdb.so",
+        Tier::Kafka => kafka::TO_GET,
+        Tier::Cluster => return format!("what kafka needs, and Fluvio: {}", cluster::TO_GET),
         _ => "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect",
-    }
-}
-
-/// Why a preparation gave nothing, if it was tried and failed.
-fn why_not<T>(prepared: Option<&Result<T>>) -> Option<String> {
-    match prepared {
-        Some(Err(error)) => Some(format!("{error:#}")),
-        _ => None,
-    }
-}
-
-fn reason(failures: &[Option<String>]) -> Option<String> {
-    let failures: Vec<&str> = failures.iter().flatten().map(String::as_str).collect();
-    (!failures.is_empty()).then(|| failures.join("; "))
+    };
+    how.to_owned()
 }
