@@ -1,6 +1,6 @@
-//! Runs the real binaries against the real services. The features `wasm` and `stack` switch the tests
-//! on, as `cargo xtask test` does where the machine has what they need; with a feature on, what is
-//! missing is a failure that names the command which provides it.
+//! Runs the real binaries against the real services. The features `wasm`, `stack`, `kafka` and
+//! `cluster` switch the tests on, as `cargo xtask test` does where the machine has what they need; with a
+//! feature on, what is missing is a failure that names the command which provides it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,6 +9,12 @@ mod annotate;
 #[cfg(feature = "stack")]
 mod api;
 #[cfg(feature = "stack")]
+mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
+#[cfg(feature = "stack")]
+mod conventions;
+#[cfg(feature = "stack")]
 mod delivery;
 #[cfg(feature = "stack")]
 mod faults;
@@ -16,11 +22,17 @@ mod faults;
 mod follow;
 #[cfg(feature = "stack")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod kafka_live;
+#[cfg(feature = "kafka")]
+mod kafka_topics;
 #[cfg(feature = "stack")]
 mod lost_answer;
 #[cfg(feature = "stack")]
 mod outage;
 #[cfg(feature = "stack")]
 mod pipeline;
+#[cfg(feature = "kafka")]
+mod services;
 #[cfg(feature = "wasm")]
 mod smartmodule;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use voc_connector_core::source::{Chunk, Record, StreamPartition};
-use voc_connector_core::transform::Transform;
+use voc_connector_core::transform::{Enveloped, Transform};
 use voc_smartmodule::envelope::Envelope;
 use voc_smartmodule::params::Params;
 use voc_smartmodule::rejection::Code;
@@ -67,13 +67,21 @@ fn start(with: &BTreeMap<String, String>) -> Result<Transform, String> {
 }
 
 fn chunk(records: impl IntoIterator<Item = (Vec<u8>, i64)>) -> Chunk {
-    let record = |(offset, (value, timestamp_ms))| Record { offset, timestamp_ms, value: Bytes::from(value) };
+    let record = |(offset, (value, timestamp_ms))| Record {
+        offset,
+        timestamp_ms,
+        value: Bytes::from(value),
+        key: None,
+        source: None,
+    };
     let records: Vec<Record> = (0..).zip(records).map(record).collect();
     Chunk {
         partition: Arc::new(StreamPartition { stream: "test".to_owned(), partition: 0 }),
         next_offset: records.len() as u64,
         records,
+        gaps: Vec::new(),
         bookmark: String::new(),
+        has_more: false,
     }
 }
 
@@ -84,7 +92,7 @@ fn assert_equal(records: impl Iterator<Item = (Vec<u8>, i64)>) {
     for part in records.chunks(CHUNK) {
         let envelopes = transform.annotate(chunk(part.to_vec())).unwrap().envelopes;
         assert_eq!(envelopes.len(), part.len());
-        for ((record, timestamp_ms), (_, envelope)) in part.iter().zip(envelopes) {
+        for ((record, timestamp_ms), Enveloped { envelope, .. }) in part.iter().zip(envelopes) {
             let expected = native(record, *timestamp_ms);
             assert!(
                 envelope == expected,
@@ -178,8 +186,7 @@ fn a_long_stream_does_not_fill_the_modules_memory() {
     for _ in 0..TOTAL / (10 * RECORD) {
         let envelopes = transform.annotate(chunk.clone()).unwrap().envelopes;
         // In length here: every byte of as many as that would be another test's time.
-        let is_right =
-            |(index, (_, envelope)): (usize, &(u64, Bytes))| envelope.len() == expected[index % 2].len();
+        let is_right = |(index, made): (usize, &Enveloped)| made.envelope.len() == expected[index % 2].len();
         assert!(envelopes.len() == 10 && envelopes.iter().enumerate().all(is_right));
     }
 }
@@ -189,7 +196,9 @@ fn params_reach_the_module_and_wrong_ones_are_refused_by_name() {
     let with = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
     let mut transform = start(&with("max_bytes", "10")).unwrap();
     let envelopes = transform.annotate(chunk([(b"{\"a\":12345}".to_vec(), RECORD_TIME)])).unwrap().envelopes;
-    let Envelope::Rejected(rejected) = Envelope::read(&envelopes[0].1).unwrap() else { panic!("accepted") };
+    let Envelope::Rejected(rejected) = Envelope::read(&envelopes[0].envelope).unwrap() else {
+        panic!("accepted")
+    };
     assert_eq!(rejected.code, "too_large");
     for (name, value) in [("max_byte", "1"), ("max_depth", "0"), ("max_past_days", "many")] {
         let Err(error) = start(&with(name, value)) else { panic!("{name}={value} was taken") };

@@ -1,5 +1,6 @@
 //! Benchmarks: rates side by side in one run, because only their ratios outlive the machine.
 
+pub mod cluster;
 pub mod engine;
 pub mod pipeline;
 pub mod report;

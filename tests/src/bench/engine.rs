@@ -88,12 +88,14 @@ fn chunk() -> Chunk {
         let mut line = Vec::new();
         plain.write_next(&mut line);
         offset += 1;
-        Record { offset, timestamp_ms: now, value: line.into() }
+        Record { offset, timestamp_ms: now, value: line.into(), key: None, source: None }
     });
     Chunk {
         partition: Arc::new(StreamPartition { stream: "bench".to_owned(), partition: 0 }),
         records: records.take(CHUNK).collect(),
+        gaps: Vec::new(),
         next_offset: CHUNK as u64,
         bookmark: String::new(),
+        has_more: false,
     }
 }

@@ -2,15 +2,29 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use voc_tests::bench::report::Round;
-use voc_tests::bench::{engine, pipeline, report};
+use voc_tests::bench::{cluster, engine, pipeline, report};
 use voc_tests::harness::clickhouse::ClickHouse;
 
 /// Measures events a second: the SmartModule in Fluvio's engine, and the pipeline from file to ClickHouse
 #[derive(Parser)]
-#[command(version)]
-struct Arguments {
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    local: Option<Local>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The connector between Kafka, a Fluvio cluster and ClickHouse, beside Fluvio's own client
+    Cluster(Cluster),
+}
+
+#[derive(Args)]
+struct Local {
     /// The compiled SmartModule
     #[arg(long, env = "VOC_SMARTMODULE")]
     smartmodule: PathBuf,
@@ -28,9 +42,35 @@ struct Arguments {
     engine_only: bool,
 }
 
+#[derive(Args)]
+struct Cluster {
+    /// The compiled SmartModule
+    #[arg(long, env = "VOC_SMARTMODULE")]
+    smartmodule: PathBuf,
+    /// Rounds, each with every leg in turn
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Events in each run of a leg
+    #[arg(long, default_value_t = 400_000)]
+    events: usize,
+}
+
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let Cli { command, local } = Cli::parse();
     println!("{}", report::machine());
+    match (command, local) {
+        (Some(Command::Cluster(Cluster { smartmodule, rounds, events })), _) => {
+            cluster::run(&smartmodule, events, rounds).print();
+        }
+        (None, Some(arguments)) => local_benchmarks(&arguments)?,
+        (None, None) => {
+            anyhow::bail!("VOC_SMARTMODULE and VOC_ECHO are not set: cargo xtask bench sets them")
+        }
+    }
+    Ok(())
+}
+
+fn local_benchmarks(arguments: &Local) -> anyhow::Result<()> {
     if arguments.engine_only {
         let rounds = engine::run(&arguments.echo, &arguments.smartmodule, arguments.rounds)?;
         print_engine(&rounds);

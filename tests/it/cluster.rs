@@ -1,0 +1,8 @@
+//! On a real Fluvio cluster, fed by a real Kafka.
+
+mod check;
+mod gaps;
+mod mirror;
+mod pipeline;
+mod rig;
+mod shards;
