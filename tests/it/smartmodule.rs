@@ -77,6 +77,7 @@ fn chunk(records: impl IntoIterator<Item = (Vec<u8>, i64)>) -> Chunk {
     let records: Vec<Record> = (0..).zip(records).map(record).collect();
     Chunk {
         partition: Arc::new(StreamPartition { stream: "test".to_owned(), partition: 0 }),
+        from_offset: 0,
         next_offset: records.len() as u64,
         records,
         gaps: Vec::new(),

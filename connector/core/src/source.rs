@@ -104,6 +104,9 @@ pub struct Chunk {
     pub records: Vec<Record>,
     /// Offsets of this run that are not among the records, where every offset is expected.
     pub gaps: Vec<Gap>,
+    /// Where the chunk before this one ended, or where the partition was resumed. The writer takes no chunk
+    /// that does not begin where the one before ended.
+    pub from_offset: u64,
     /// Where to go on behind this chunk.
     pub next_offset: u64,
     /// What the source needs to go on there and to know its stream again; opaque to everyone else.

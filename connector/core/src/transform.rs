@@ -69,6 +69,8 @@ pub struct Annotated {
     pub gaps: Vec<Gap>,
     /// Size of the records' values, in bytes.
     pub bytes: usize,
+    /// Where the chunk before this one ended.
+    pub from_offset: u64,
     /// Where to go on behind this chunk.
     pub next_offset: u64,
     /// The source's own note of that place.
@@ -151,7 +153,7 @@ impl Transform {
     /// # Errors
     /// [`Error::Run`]
     pub fn annotate(&mut self, chunk: Chunk) -> Result<Annotated, Error> {
-        let Chunk { partition, mut records, gaps, next_offset, bookmark, has_more } = chunk;
+        let Chunk { partition, mut records, gaps, from_offset, next_offset, bookmark, has_more } = chunk;
         let bytes = records.iter().map(|record| record.value.len()).sum();
         let origins: Vec<(u64, Option<Position>)> =
             records.iter_mut().map(|record| (record.offset, record.source.take())).collect();
@@ -172,7 +174,7 @@ impl Transform {
             .zip(envelopes)
             .map(|((offset, source), envelope)| Enveloped { offset, envelope, source })
             .collect();
-        Ok(Annotated { partition, envelopes, gaps, bytes, next_offset, bookmark, has_more })
+        Ok(Annotated { partition, envelopes, gaps, bytes, from_offset, next_offset, bookmark, has_more })
     }
 
     fn process(&mut self, mut records: Vec<Record>) -> Result<Vec<Bytes>, String> {

@@ -32,6 +32,18 @@ pub enum Error {
     /// The source sent records of a partition that it never took: a defect of the connector.
     #[error("records of {0} came, which was never assigned")]
     NotAssigned(StreamPartition),
+    /// The source left something out: a defect of the connector. Nothing behind it was written.
+    #[error(
+        "records of {partition} came from offset {found} on, where {expected} was due; start again to read them"
+    )]
+    NotContiguous {
+        /// Whose records these are.
+        partition: StreamPartition,
+        /// Where the chunk before had ended.
+        expected: u64,
+        /// Where this one says that it had.
+        found: u64,
+    },
     /// The task of an insert ended without a result: a defect of the connector.
     #[error("an insert ended without a result: {0}")]
     Died(#[from] tokio::task::JoinError),
@@ -40,6 +52,8 @@ pub enum Error {
 /// A partition that the source has.
 struct Partition {
     origin: Arc<Origin>,
+    /// Where the next chunk begins; `None` before the first of all.
+    expected: Option<u64>,
     /// Offsets behind the checkpoint that are stored already.
     stored: BTreeSet<u64>,
     /// What to write again behind the checkpoint.
@@ -157,8 +171,13 @@ impl Writer {
 
     async fn assign(&mut self, partition: StreamPartition, reason: Option<&str>) -> Result<Resume, Error> {
         let resumed = self.sink.resume(&partition, reason).await?;
-        let state =
-            Partition { origin: resumed.origin, stored: resumed.stored, repair: resumed.repair, batch: None };
+        let state = Partition {
+            origin: resumed.origin,
+            expected: resumed.next_offset,
+            stored: resumed.stored,
+            repair: resumed.repair,
+            batch: None,
+        };
         self.partitions.insert(partition.clone(), state);
         if let Some(next_offset) = resumed.next_offset {
             self.metrics.checkpoint(&partition.stream, partition.partition, next_offset);
@@ -168,12 +187,21 @@ impl Writer {
 
     /// Puts a chunk into its partition's batch.
     fn take(&mut self, chunk: Annotated) -> Result<(), Error> {
-        let Annotated { partition, envelopes, gaps, bytes, next_offset, bookmark, has_more } = chunk;
+        let Annotated { partition, envelopes, gaps, bytes, from_offset, next_offset, bookmark, has_more } =
+            chunk;
         let first_envelope = envelopes.first().map(|envelope| envelope.offset);
         let first_gap = gaps.first().map(|gap| gap.first_offset);
         let Some(first_offset) = first_envelope.into_iter().chain(first_gap).min() else { return Ok(()) };
         let state =
             self.partitions.get_mut(&*partition).ok_or_else(|| Error::NotAssigned((*partition).clone()))?;
+        if let Some(expected) = state.expected.filter(|expected| *expected != from_offset) {
+            return Err(Error::NotContiguous {
+                partition: (*partition).clone(),
+                expected,
+                found: from_offset,
+            });
+        }
+        state.expected = Some(next_offset);
         let now = Instant::now();
         let batch = state.batch.get_or_insert_with(|| {
             self.waiting.push_back((*partition).clone());

@@ -150,6 +150,19 @@ impl Answer {
         })
     }
 
+    /// Waits until the socket has taken a piece, or the client is gone.
+    fn wait(&self, taken: oneshot::Receiver<()>) -> Result<(), Unread> {
+        let cancelled = &self.terms.cancelled;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                // The other end is only ever dropped.
+                _ = taken => Ok(()),
+                () = cancelled.cancelled() => Err(Unread),
+            }
+        })
+    }
+
     /// Ends the answer of a query that went well.
     pub(crate) fn finish(mut self, counters: &Counters) -> Result<(), Unread> {
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Identity(Vec::new()));
@@ -193,12 +206,26 @@ impl Answer {
         let sent = self.encoder.flush().map_err(|_| Unread).and_then(|()| self.send_output());
         let sent = sent.and_then(|()| self.encoder.write(block.as_bytes()).map_err(|_| Unread));
         let encoder = std::mem::replace(&mut self.encoder, Encoder::Identity(Vec::new()));
-        let sent = sent.and_then(|()| self.send(Ok(encoder.finish().map_err(|_| Unread)?.into())));
-        if sent.is_ok() {
-            // The socket takes the exception before the connection is cut.
-            std::thread::sleep(Duration::from_millis(50));
+        let last = sent.and_then(|()| encoder.finish().map_err(|_| Unread));
+        let Ok(last) = last else { return };
+        let (on_the_way, taken) = oneshot::channel();
+        let sent = self.send(Ok(Bytes::from_owner(Watched { data: last, _on_the_way: on_the_way })));
+        // An error makes hyper drop what the socket has not taken yet, so it comes after that.
+        if sent.is_ok() && self.wait(taken).is_ok() {
             let _ = self.send(Err(io::Error::other("the query failed")));
         }
+    }
+}
+
+/// Bytes that tell, by being dropped, that the socket has taken them.
+struct Watched {
+    data: Vec<u8>,
+    _on_the_way: oneshot::Sender<()>,
+}
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 

@@ -94,6 +94,7 @@ fn chunk() -> Chunk {
         partition: Arc::new(StreamPartition { stream: "bench".to_owned(), partition: 0 }),
         records: records.take(CHUNK).collect(),
         gaps: Vec::new(),
+        from_offset: 0,
         next_offset: CHUNK as u64,
         bookmark: String::new(),
         has_more: false,

@@ -148,7 +148,12 @@ impl Fluvio {
 
     /// Runs a command that lists something.
     fn json(&self, arguments: &[&str]) -> Value {
-        let output = run(self.command(arguments).args(["--output", "json"]));
+        let output = eventually(&format!("{arguments:?} is answered"), || {
+            let output = self.command(arguments).args(["--output", "json"]).output().expect("fluvio starts");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() || errors.contains("Timed out"), "{arguments:?}: {errors}");
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        });
         // Of nothing at all it prints no list, but a sentence.
         if !output.starts_with('[') {
             return Value::Null;

@@ -15,17 +15,7 @@ impl Fluvio {
     pub fn create_topic(&self, topic: &str, partitions: usize, options: &[&str]) {
         let count = partitions.to_string();
         let arguments = [&["topic", "create", topic, "--partitions", &count], options].concat();
-        let mut was_late = false;
-        eventually(&format!("{topic} is made"), || {
-            let output = self.command(&arguments).output().expect("fluvio starts");
-            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-            // The controller (0.18) may miss that a topic it has just removed is gone, and answer never.
-            let is_late = said.contains("Timed out");
-            let is_made = output.status.success() || (was_late && said.contains("already exists"));
-            was_late |= is_late;
-            assert!(is_made || is_late, "{topic} is not made: {said}");
-            is_made.then_some(())
-        });
+        self.change(&arguments, |said| said.contains("already exists"));
         self.until_partitions_are(topic, partitions);
     }
 
@@ -35,7 +25,7 @@ impl Fluvio {
     /// Where the cluster refuses.
     pub fn add_partition(&self, topic: &str) {
         let before = self.partitions(topic).len();
-        self.cli(&["topic", "add-partition", topic]);
+        self.change(&["topic", "add-partition", topic], |_| self.partitions(topic).len() > before);
         self.until_partitions_are(topic, before + 1);
     }
 
@@ -44,8 +34,23 @@ impl Fluvio {
     /// # Panics
     /// Where the cluster refuses.
     pub fn delete_topic(&self, topic: &str) {
-        self.cli(&["topic", "delete", topic]);
+        self.change(&["topic", "delete", topic], |_| self.partitions(topic).is_empty());
         eventually(&format!("{topic} is gone"), || self.partitions(topic).is_empty().then_some(()));
+    }
+
+    /// Changes something. The controller (0.18) may do so and never answer: then `is_done` tells, from what
+    /// the next attempt is told and what there is.
+    fn change(&self, arguments: &[&str], is_done: impl Fn(&str) -> bool) {
+        let mut was_late = false;
+        eventually(&format!("{arguments:?} is done"), || {
+            let output = self.command(arguments).output().expect("fluvio starts");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            let is_late = said.contains("Timed out");
+            let is_done = output.status.success() || (was_late && !is_late && is_done(&said));
+            was_late |= is_late;
+            assert!(is_done || is_late, "{arguments:?}: {said}");
+            is_done.then_some(())
+        });
     }
 
     /// The folder in which the SPU keeps a partition.

@@ -148,11 +148,13 @@ impl Lines {
         }
         self.take(end);
         self.open_line = open_line;
+        let from_offset = self.next_line - records.len() as u64;
         let bookmark = Bookmark { bytes: self.sent, sha256: hex(&self.digest), open_line };
         Some(Chunk {
             partition: Arc::clone(&self.partition),
             records,
             gaps: Vec::new(),
+            from_offset,
             next_offset: self.next_line,
             bookmark: serde_json::to_string(&bookmark).expect("a bookmark is plain JSON"),
             has_more: false,

@@ -37,14 +37,16 @@ impl Chunks {
     /// Ends a chunk where the sequence stands, with the gaps that it has found.
     pub(super) fn close(&mut self, sequence: &mut Sequence) {
         let gaps = sequence.gaps();
-        if self.records.is_empty() && gaps.is_empty() {
-            return;
-        }
+        let record = self.records.first().map(|record| record.offset);
+        let gap = gaps.first().map(|gap| gap.first_offset);
+        // Every offset is a record's or a gap's.
+        let Some(from_offset) = record.into_iter().chain(gap).min() else { return };
         self.bytes = 0;
         self.finished.push(Chunk {
             partition: Arc::clone(&self.partition),
             records: std::mem::take(&mut self.records),
             gaps,
+            from_offset,
             next_offset: sequence.next(),
             bookmark: sequence.bookmark(),
             has_more: sequence.next() < self.end,

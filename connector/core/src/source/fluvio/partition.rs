@@ -197,22 +197,24 @@ impl Partition {
             }
         }
         let next = self.sequence.next();
-        if left.is_some() {
+        let heard = if left.is_some() {
             // Records are left out where what the SmartModule makes of a batch exceeds an answer's size.
             self.hole_at = Some(next);
-            self.grow(stream)?;
+            self.grow(stream)
         } else if cut_at.is_some() && next == before {
-            self.grow(stream)?;
             left = Some(Left::Reopen("cut"));
+            self.grow(stream)
         } else {
             self.patience = STALLED;
-            stream.acknowledge(next).await?;
             if cut_at.is_some() {
                 self.shared.metrics.reopened(&self.id, "cut");
             }
-        }
+            stream.acknowledge(next).await.map_err(Error::from)
+        };
+        // What the sequence took is passed on whatever the leader says: it is not asked for again.
         let chunks = chunks.finish(&mut self.sequence);
         let is_taken = self.send(chunks).await;
+        heard?;
         Ok(if is_taken { left } else { Some(Left::Ended) })
     }
 

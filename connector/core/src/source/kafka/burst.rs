@@ -84,10 +84,12 @@ impl Burst {
         }
     }
 
-    /// The records as a chunk, with the mark of the last; `None` where there are none.
+    /// The records as a chunk, with the mark of the last; `None` where there are none. Without
+    /// `from_offset`, it is the partition's first chunk.
     pub(super) fn into_chunk(
         self,
         partition: &Arc<StreamPartition>,
+        from_offset: Option<u64>,
         next_offset: u64,
     ) -> Option<(Chunk, Mark)> {
         let bytes = self.bytes.freeze();
@@ -104,12 +106,14 @@ impl Burst {
             }),
         });
         let records: Vec<Record> = records.collect();
-        let last = records.last()?;
+        let (first, last) = (records.first()?, records.last()?);
+        let from_offset = from_offset.unwrap_or(first.offset);
         let mark = Mark::of(last.offset, &last.value);
         let chunk = Chunk {
             partition: Arc::clone(partition),
             records,
             gaps: Vec::new(),
+            from_offset,
             next_offset,
             bookmark: mark.to_string(),
             has_more: false,
@@ -132,16 +136,16 @@ mod tests {
     #[test]
     fn a_chunk_holds_what_was_pushed_and_ends_at_its_bounds() {
         let id = Arc::new(StreamPartition { stream: "a".to_owned(), partition: 3 });
-        assert!(Burst::default().into_chunk(&id, 0).is_none());
+        assert!(Burst::default().into_chunk(&id, None, 0).is_none());
         let mut burst = Burst::default();
         burst.push(&given(4, Some(b"x")), None);
         burst.push(&given(6, None), None);
         assert!(burst.has_room());
-        let (chunk, mark) = burst.into_chunk(&id, 7).unwrap();
+        let (chunk, mark) = burst.into_chunk(&id, Some(3), 7).unwrap();
         let seen: Vec<_> =
             chunk.records.iter().map(|r| (r.offset, r.timestamp_ms, &r.value[..], &r.key)).collect();
         assert_eq!(seen, [(4, 9, &b"x"[..], &None), (6, 9, b"", &None)]);
-        assert_eq!(chunk.next_offset, 7);
+        assert_eq!((chunk.from_offset, chunk.next_offset), (3, 7));
         assert_eq!(mark, Mark::of(6, b""));
         assert_eq!(chunk.bookmark, mark.to_string());
 
@@ -166,7 +170,8 @@ mod tests {
             Some(&encoder),
         );
         burst.push(&given(6, None), Some(&encoder));
-        let (chunk, _) = burst.into_chunk(&id, 7).unwrap();
+        let (chunk, _) = burst.into_chunk(&id, None, 7).unwrap();
+        assert_eq!(chunk.from_offset, 4);
         let values: Vec<_> = chunk.records.iter().map(|record| &record.value[..]).collect();
         assert_eq!(values, [&b"x"[..], b""]);
         let keys: Vec<Key> =

@@ -155,6 +155,7 @@ impl Partition {
         if self.done {
             return Ok(Read::Nothing);
         }
+        let from_offset = self.next_offset;
         let mut burst = Burst::default();
         while burst.has_room() {
             let message = match self.queue.poll(Duration::ZERO) {
@@ -202,7 +203,9 @@ impl Partition {
         if self.end.is_some_and(|end| next_offset >= end) {
             self.done = true;
         }
-        let Some((chunk, mark)) = burst.into_chunk(&self.id, next_offset) else { return Ok(Read::Nothing) };
+        let Some((chunk, mark)) = burst.into_chunk(&self.id, from_offset, next_offset) else {
+            return Ok(Read::Nothing);
+        };
         self.latest = Some(mark);
         // The first records of all: nothing was known of the partition before.
         self.mark.get_or_insert(mark);

@@ -155,6 +155,20 @@ impl Seen {
         }
     }
 
+    /// Answers as a pipeline does that stores at once what comes.
+    pub(super) fn serve(&mut self, event: Option<Event>) {
+        match event {
+            Some(Event::Chunk(chunk)) => self.add(&chunk),
+            Some(Event::Assigned { partitions, reply }) => {
+                let at: Vec<(&str, u32, u64)> =
+                    self.0.iter().map(|(id, list)| (&*id.stream, id.partition, list.len() as u64)).collect();
+                reply.send(resume(&partitions, &at)).unwrap();
+            }
+            Some(Event::Revoked { drained, .. }) => drained.send(()).unwrap(),
+            other => panic!("expected to go on, got {other:?}"),
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }
