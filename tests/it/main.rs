@@ -9,6 +9,8 @@ mod annotate;
 #[cfg(feature = "stack")]
 mod api;
 #[cfg(feature = "stack")]
+mod audit;
+#[cfg(feature = "stack")]
 mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -18,6 +20,8 @@ mod conventions;
 mod delivery;
 #[cfg(feature = "stack")]
 mod faults;
+#[cfg(feature = "stack")]
+mod fence;
 #[cfg(feature = "stack")]
 mod follow;
 #[cfg(feature = "stack")]

@@ -33,6 +33,8 @@ pub struct Origin {
     pub stream: String,
     /// Number of the partition.
     pub partition: u32,
+    /// What its writer claimed when it took the partition over; 0 before.
+    pub epoch: u32,
 }
 
 impl std::fmt::Display for Origin {
@@ -65,6 +67,14 @@ pub struct StoredEvent {
     /// Whether it was stored before, and its row has gone: whatever row there is of this event came
     /// later, and stays.
     pub is_restored: bool,
+}
+
+impl StoredEvent {
+    /// Who the event is: tenant, time in microseconds since 1970, id.
+    #[must_use]
+    pub fn identity(&self) -> (String, Micros, Uuid) {
+        (self.tenant_id.clone(), self.timestamp, self.event_id)
+    }
 }
 
 /// A rejected record on its way into `voc_dead_letters`.
@@ -159,6 +169,12 @@ impl Batch {
         self.events.len() + self.dead_letters.len()
     }
 
+    /// The offsets of all its rows.
+    pub fn offsets(&self) -> impl Iterator<Item = u64> {
+        let events = self.events.iter().map(|event| event.offset);
+        events.chain(self.dead_letters.iter().map(|letter| letter.offset))
+    }
+
     /// Takes a record's envelope.
     ///
     /// # Errors
@@ -201,10 +217,13 @@ impl Batch {
         Ok(())
     }
 
-    /// Notes that the record that was just taken was stored before, and its row has gone.
-    pub fn restore(&mut self, offset: u64) {
-        if let Some(event) = self.events.last_mut().filter(|event| event.offset == offset) {
-            event.is_restored = true;
+    /// Notes that the record that was just taken was stored before, and its row has gone. One that was
+    /// erased is not brought back.
+    pub fn restore(&mut self, offset: u64, was_erased: impl FnOnce(&StoredEvent) -> bool) {
+        let Some(event) = self.events.last_mut().filter(|event| event.offset == offset) else { return };
+        event.is_restored = true;
+        if was_erased(event) {
+            self.events.pop();
         }
     }
 

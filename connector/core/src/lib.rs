@@ -11,13 +11,16 @@
 //! `monitoring`. Nothing is acknowledged before it is where it belongs.
 
 pub mod annotate;
+pub mod audit;
 pub mod batch;
 pub mod check;
 pub mod cluster;
 pub mod config;
+pub mod layers;
 pub mod metrics;
 pub mod mirror;
 pub mod monitoring;
+pub mod options;
 pub mod pipeline;
 pub mod retry;
 pub mod sink;

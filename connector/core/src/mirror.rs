@@ -29,7 +29,7 @@ use crate::cluster::Cluster;
 use crate::config::sections::{Cluster as ClusterConfig, Mirror as Config};
 use crate::metrics::Metrics;
 use crate::monitoring::{Health, Readiness};
-use crate::pipeline::Options;
+use crate::options::Options;
 use crate::sink::Sink;
 use crate::source::kafka::{Kafka, Purpose};
 use distributor::Distributor;

@@ -14,17 +14,9 @@ use crate::config::Config;
 use crate::config::sections::{self, Source as SourceConfig};
 use crate::metrics::Metrics;
 use crate::monitoring::{self, Readiness};
+use crate::options::Options;
 use crate::sink::{self, Sink};
 use crate::{mirror, source, transform, writer};
-
-/// How the connector runs.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// End when everything that the source has now is stored.
-    pub once: bool,
-    /// Begin a new generation of every stream, and read each from its start.
-    pub new_generation: bool,
-}
 
 /// Why the connector ended.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +98,8 @@ impl Legs<'_> {
             SourceConfig::None => None,
             _ => {
                 let (metrics, readiness) = (self.metrics.clone(), self.readiness.part("clickhouse"));
-                let sink = Sink::new(&self.config.clickhouse, metrics, readiness);
+                let sink =
+                    Sink::new(&self.config.clickhouse, metrics, readiness).without(self.options.without);
                 tokio::select! {
                     prepared = sink.prepare() => prepared?,
                     () = self.stopped() => return Ok(()),

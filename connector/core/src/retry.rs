@@ -16,6 +16,8 @@ pub enum Class {
     Unknown,
     /// A row is at fault: find it and set it aside.
     Reject,
+    /// Another writer has taken the partition over.
+    Fenced,
     /// Trying again cannot help: the configuration, the schema or the rights are wrong.
     Fatal,
 }
@@ -28,10 +30,16 @@ impl Class {
             Self::Retry => "retry",
             Self::Unknown => "unknown",
             Self::Reject => "reject",
+            Self::Fenced => "fenced",
             Self::Fatal => "fatal",
         }
     }
 }
+
+const VIOLATED_CONSTRAINT: u32 = 469;
+
+/// What ClickHouse says where the constraint of `0002_fence.sql` refuses a row.
+const FENCE: &str = "Constraint `fence`";
 
 /// Codes that say that a value of a row is at fault (ClickHouse, `src/Common/ErrorCodes.cpp`).
 const REJECT: [u32; 16] = [
@@ -50,7 +58,7 @@ const REJECT: [u32; 16] = [
     349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
     376, // CANNOT_PARSE_UUID
     467, // CANNOT_PARSE_BOOL
-    469, // VIOLATED_CONSTRAINT
+    VIOLATED_CONSTRAINT,
 ];
 
 /// Codes that only a person can help with.
@@ -93,6 +101,7 @@ const UNKNOWN: [u32; 4] = [
 pub fn classify(error: &Error) -> Class {
     match error {
         Error::BadResponse(answer) => match server_code(answer) {
+            Some(VIOLATED_CONSTRAINT) if answer.contains(FENCE) => Class::Fenced,
             Some(code) if REJECT.contains(&code) => Class::Reject,
             Some(code) if FATAL.contains(&code) => Class::Fatal,
             Some(code) if UNKNOWN.contains(&code) => Class::Unknown,
@@ -134,6 +143,7 @@ mod tests {
             ("Code: 159. DB::Exception: Timeout exceeded", Class::Unknown),
             ("Code: 319. DB::Exception: Unknown status of part", Class::Unknown),
             ("Code: 469. DB::Exception: Constraint `c` is violated", Class::Reject),
+            ("Code: 469. DB::Exception: Constraint `fence` for table voc.voc_events", Class::Fenced),
             ("Code: 60. DB::Exception: Table voc_events does not exist", Class::Fatal),
             ("Code: 516. DB::Exception: default: Authentication failed", Class::Fatal),
             ("Code: 99999. DB::Exception: of a later version", Class::Retry),

@@ -1,11 +1,15 @@
 //! ClickHouse as the connector uses it: tables, what is stored already, inserts that can be repeated.
 //!
 //! ```text
-//! schema ─▶ resume (generation, checkpoint, what is stored) ─▶ write (batch) ─▶ insert (token) ─▶ rows
+//! schema ─▶ resume (generation, fence, checkpoint, what is stored) ─▶ write (batch) ─▶ insert (token) ─▶ rows
 //! ```
 
+pub mod audit;
+pub mod erase;
+mod fence;
 mod insert;
 pub mod probe;
+mod repair;
 mod resume;
 mod rows;
 mod schema;
@@ -25,6 +29,7 @@ pub use write::Written;
 
 use crate::batch::Origin;
 use crate::config::sections::{ClickHouse, Compression, PartitionBy};
+use crate::layers::Without;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
 use crate::retry::{Class, backoff, classify};
@@ -44,6 +49,17 @@ pub enum Error {
         /// What ClickHouse said.
         source: ClickHouseError,
     },
+    /// Another connector has taken the partition over.
+    #[error(
+        "fenced off: another connector has taken {origin} over (we wrote as epoch {epoch}); what it has not \
+         stored yet it reads itself, and this one ends. Two connectors on one partition are a mistake"
+    )]
+    Fenced {
+        /// The partition.
+        origin: Origin,
+        /// What we had claimed.
+        epoch: u32,
+    },
     /// A table does not remember insert tokens, so that a retry could store rows twice.
     #[error(
         "table {table} has no deduplication window, so that a retry could store rows twice: set \
@@ -61,6 +77,7 @@ pub struct Sink {
     client: Client,
     database: String,
     partition_by: PartitionBy,
+    without: Without,
     metrics: Metrics,
     readiness: Part,
 }
@@ -82,9 +99,16 @@ impl Sink {
             client,
             database: config.database.clone(),
             partition_by: config.partition_by,
+            without: Without::default(),
             metrics,
             readiness,
         }
+    }
+
+    /// The same, with layers left out.
+    #[must_use]
+    pub fn without(self, layers: Without) -> Self {
+        Self { without: layers, ..self }
     }
 
     fn client(&self) -> Client {
@@ -142,6 +166,11 @@ impl Sink {
     }
 }
 
+/// A query of one partition.
+fn bound(client: &Client, query: &str, origin: &Origin) -> clickhouse::query::Query {
+    client.query(query).param("stream", &origin.stream).param("partition", origin.partition)
+}
+
 /// What the query ids of a partition begin with, by which a successor finds and ends what its
 /// predecessor left running. **Do not change**: predecessors of another version use it too.
 fn query_id_prefix(origin: &Origin) -> String {
@@ -156,7 +185,7 @@ mod tests {
 
     #[test]
     fn query_ids_do_not_change() {
-        let origin = Origin { stream: "voc.events#1".to_owned(), partition: 3 };
+        let origin = Origin { stream: "voc.events#1".to_owned(), partition: 3, epoch: 1 };
         assert_eq!(query_id_prefix(&origin), "voc-10d618241f8f77c7-3-");
     }
 }

@@ -5,6 +5,7 @@ mod acknowledge;
 pub mod file;
 pub mod fluvio;
 pub mod kafka;
+pub mod lookup;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cluster::{Cluster, SmartModule};
 use crate::config::Config as Whole;
 use crate::config::sections::{RunsIn, Source as Config};
+use crate::layers::Layer;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
+use crate::options::Options;
 
 /// A partition of a stream, by the stream's base name, without its generation: a file's name and 0, or
 /// a Kafka topic and its partition.
@@ -199,18 +202,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// Starts reading; what it has to tell comes through `events`. With `once` it ends where the stream
-    /// ends now.
+    /// Starts reading; what it has to tell comes through `events`. With `options.once` it ends where the
+    /// stream ends now.
     ///
     /// # Errors
     /// Kafka properties that librdkafka does not take, a Fluvio profile that is not there, or no thread.
     pub fn start(
         config: &Whole,
-        once: bool,
+        options: Options,
         events: mpsc::Sender<Event>,
         metrics: Metrics,
         readiness: Part,
     ) -> Result<Self, Error> {
+        let Options { once, without, .. } = options;
         match &config.source {
             Config::None => Err(Error::None),
             Config::Fluvio(source) => {
@@ -221,7 +225,7 @@ impl Source {
                 });
                 let cluster = Arc::new(cluster);
                 let running =
-                    fluvio::Fluvio::start(cluster, source, smartmodule, once, events, metrics, readiness);
+                    fluvio::Fluvio::start(cluster, source, smartmodule, options, events, metrics, readiness);
                 Ok(Self::Fluvio(running))
             }
             Config::Kafka(config) => Ok(Self::Kafka(kafka::Kafka::start(
@@ -237,6 +241,7 @@ impl Source {
                     path: config.path.clone(),
                     stream: config.stream.clone(),
                     follow: config.follow && !once,
+                    is_compared: without.has(Layer::Generation),
                 };
                 let stop = Arc::new(AtomicBool::new(false));
                 let (send_result, finished) = oneshot::channel();
@@ -288,4 +293,11 @@ impl Source {
             Self::Fluvio(fluvio) => Some(fluvio.acknowledge()),
         }
     }
+}
+
+/// Whether the offsets of the stream that has this bookmark leave no holes: Kafka's do, by compaction and
+/// transactions.
+#[must_use]
+pub fn is_contiguous(bookmark: &str) -> bool {
+    !bookmark.is_empty() && kafka::mark::Mark::read(bookmark).is_none()
 }

@@ -92,8 +92,18 @@ pub struct Enveloped {
 
 /// The SmartModule: running here, or in the broker, whose records are envelopes when they arrive.
 pub struct Transform {
-    chain: Option<SmartModuleChainInstance>,
+    place: Place,
     params: Params,
+}
+
+/// Where the module runs.
+enum Place {
+    /// Here, in Fluvio's engine.
+    Engine(Box<SmartModuleChainInstance>),
+    /// Here, as part of the connector.
+    Natively,
+    /// In the broker: the records are envelopes.
+    Broker,
 }
 
 impl Transform {
@@ -113,13 +123,23 @@ impl Transform {
         let mut builder = SmartModuleChainBuilder::default();
         builder.add_smart_module(config, module);
         let chain = builder.initialize(&SmartEngine::new()).map_err(|error| Error::Start(error.into()))?;
-        Ok(Self { chain: Some(chain), params })
+        Ok(Self { place: Place::Engine(Box::new(chain)), params })
     }
 
     /// The broker runs the module.
     #[must_use]
     pub fn by_broker() -> Self {
-        Self { chain: None, params: Params::default() }
+        Self { place: Place::Broker, params: Params::default() }
+    }
+
+    /// The module as it is compiled into the connector: for records that no broker has seen, where there is no
+    /// file of it.
+    ///
+    /// # Errors
+    /// [`Error::Params`]
+    pub fn natively(with: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let params = Params::from_pairs(with.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        Ok(Self { place: Place::Natively, params })
     }
 
     /// Annotates everything that comes, until there is no more or nobody wants it; blocks its thread.
@@ -157,17 +177,16 @@ impl Transform {
         let bytes = records.iter().map(|record| record.value.len()).sum();
         let origins: Vec<(u64, Option<Position>)> =
             records.iter_mut().map(|record| (record.offset, record.source.take())).collect();
-        let envelopes = if self.chain.is_none() {
-            records.into_iter().map(|record| record.value).collect()
-        } else if records.iter().any(|record| record.value.len() > ENGINE_LIMIT) {
-            records.iter().map(|record| self.annotate_natively(record)).collect()
-        } else {
-            self.process(records).map_err(|reason| Error::Run {
+        let is_huge = || records.iter().any(|record| record.value.len() > ENGINE_LIMIT);
+        let envelopes = match self.place {
+            Place::Broker => records.into_iter().map(|record| record.value).collect(),
+            Place::Engine(_) if !is_huge() => self.process(records).map_err(|reason| Error::Run {
                 partition: (*partition).clone(),
                 first_offset: origins.first().map_or(0, |(offset, _)| *offset),
                 count: origins.len(),
                 reason,
-            })?
+            })?,
+            _ => records.iter().map(|record| self.annotate_natively(record)).collect(),
         };
         let envelopes = origins
             .into_iter()
@@ -201,7 +220,7 @@ impl Transform {
         let mut input = SmartModuleInput::try_from_records(records.collect(), WIRE_VERSION)
             .map_err(|error| error.to_string())?;
         input.set_base_timestamp(base_timestamp);
-        let chain = self.chain.as_mut().ok_or("it runs in the broker")?;
+        let Place::Engine(chain) = &mut self.place else { return Err("it runs elsewhere".to_owned()) };
         let output = chain.process(input).map_err(|error| format!("{error:#}"))?;
         if let Some(error) = output.error {
             return Err(error.hint);

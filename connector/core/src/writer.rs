@@ -14,8 +14,10 @@ use tokio::task::JoinHandle;
 
 use crate::batch::{self, Batch, Due, Origin};
 use crate::config::sections::Batch as Limits;
+use crate::layers::{Layer, Without};
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
+use crate::options::Options;
 use crate::sink::{self, Repair, Sink, Written};
 use crate::source::{Acknowledge, Event, Resume, StreamPartition};
 use crate::transform::Annotated;
@@ -74,6 +76,7 @@ pub struct Writer {
     limits: Limits,
     /// The reason for a new generation of every stream, if the operator asked for it.
     new_generation: Option<&'static str>,
+    without: Without,
     acknowledge: Option<Acknowledge>,
     metrics: Metrics,
     readiness: Part,
@@ -89,7 +92,7 @@ impl Writer {
     pub fn new(
         sink: Sink,
         limits: Limits,
-        new_generation: bool,
+        options: Options,
         acknowledge: Option<Acknowledge>,
         metrics: Metrics,
         readiness: Part,
@@ -97,7 +100,8 @@ impl Writer {
         Self {
             sink,
             limits,
-            new_generation: new_generation.then_some("asked for by --new-generation"),
+            new_generation: options.new_generation.then_some("asked for by --new-generation"),
+            without: options.without,
             acknowledge,
             metrics,
             readiness,
@@ -182,7 +186,8 @@ impl Writer {
         if let Some(next_offset) = resumed.next_offset {
             self.metrics.checkpoint(&partition.stream, partition.partition, next_offset);
         }
-        Ok(Resume { partition, next_offset: resumed.next_offset, bookmark: resumed.bookmark, generation: 0 })
+        let bookmark = resumed.bookmark;
+        Ok(Resume { partition, next_offset: resumed.next_offset, bookmark, generation: 0 })
     }
 
     /// Puts a chunk into its partition's batch.
@@ -194,7 +199,8 @@ impl Writer {
         let Some(first_offset) = first_envelope.into_iter().chain(first_gap).min() else { return Ok(()) };
         let state =
             self.partitions.get_mut(&*partition).ok_or_else(|| Error::NotAssigned((*partition).clone()))?;
-        if let Some(expected) = state.expected.filter(|expected| *expected != from_offset) {
+        let expected = state.expected.filter(|_| self.without.has(Layer::Contiguity));
+        if let Some(expected) = expected.filter(|expected| *expected != from_offset) {
             return Err(Error::NotContiguous {
                 partition: (*partition).clone(),
                 expected,
@@ -218,7 +224,8 @@ impl Writer {
             } else {
                 batch.push(enveloped)?;
                 if state.repair.as_ref().is_some_and(|repair| repair.gone.contains(&offset)) {
-                    batch.restore(offset);
+                    let erasures = state.repair.iter().flat_map(|repair| &repair.erasures);
+                    batch.restore(offset, |event| erasures.into_iter().any(|erasure| erasure.covers(event)));
                 }
             }
         }

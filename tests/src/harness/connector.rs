@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use uuid::Uuid;
 use voc_connector_core::config::environment::VARIABLES;
 
 use super::process::Process;
@@ -15,7 +16,10 @@ use super::{binary, eventually, http};
 /// Where the folder cannot be written.
 pub fn command(program: &str, folder: &Path, config: &Value) -> Command {
     let path = folder.join("Connector.yaml");
-    std::fs::write(&path, format!("{config:#}")).expect("a configuration can be written");
+    // In one step: another connector of the test may be reading the one before.
+    let new = folder.join(format!("Connector.{}.yaml", Uuid::new_v4()));
+    std::fs::write(&new, format!("{config:#}")).expect("a configuration can be written");
+    std::fs::rename(&new, &path).expect("a configuration can be put in its place");
     let mut command = Command::new(binary(program));
     command.arg("--config").arg(path).env("RUST_LOG", "info");
     for (variable, _) in VARIABLES {

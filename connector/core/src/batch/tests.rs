@@ -7,7 +7,7 @@ use super::*;
 const RECORD_TIME: i64 = 1_793_491_200_000;
 
 fn origin() -> Arc<Origin> {
-    Arc::new(Origin { stream: "events#1".to_owned(), partition: 0 })
+    Arc::new(Origin { stream: "events#1".to_owned(), partition: 0, epoch: 1 })
 }
 
 fn envelope_of(record: &str) -> Bytes {

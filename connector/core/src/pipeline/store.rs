@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Error, Options};
+use super::Error;
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Source as SourceConfig};
 use crate::metrics::Metrics;
 use crate::monitoring::Readiness;
+use crate::options::Options;
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::transform::Transform;
@@ -39,13 +40,13 @@ pub(super) async fn run(
 
     let (events, to_transform) = mpsc::channel(CHANNEL);
     let (annotated, to_write) = mpsc::channel(CHANNEL);
-    let mut source = Source::start(config, options.once, events, metrics.clone(), readiness.part("source"))?;
+    let mut source = Source::start(config, options, events, metrics.clone(), readiness.part("source"))?;
     let mut transform = tokio::task::spawn_blocking(move || transform.run(to_transform, &annotated));
     let watch = tokio::spawn(sink.clone().watch(readiness.part("clickhouse ping")));
     let writer = Writer::new(
         sink,
         config.batch.clone(),
-        options.new_generation,
+        options,
         source.acknowledge(),
         metrics.clone(),
         readiness.part("writer"),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::rows::{Common, DeadLetterRow, EventRow};
 use super::{Error, Sink, query_id_prefix};
 use crate::batch::{DeadLetter, Origin, StoredEvent};
+use crate::layers::Layer;
 use crate::retry::{Class, classify};
 
 /// How long a piece of an insert may take to be sent, and the server to carry the whole out. Then the
@@ -113,6 +114,10 @@ impl Sink {
                 break;
             };
             match classify(&error) {
+                Class::Fenced => {
+                    let origin = piece.origin.clone();
+                    return Err(Error::Fenced { epoch: origin.epoch, origin });
+                }
                 Class::Reject => return Ok(Outcome::Refused(error)),
                 Class::Unknown => {
                     outcome = Outcome::StoredPerhaps;
@@ -132,7 +137,8 @@ impl Sink {
         common: &Common<'_>,
         events: &[StoredEvent],
     ) -> Result<(), ClickHouseError> {
-        let mut insert = begin::<EventRow<'_>>(client, "voc_events", piece).await?;
+        let mut insert =
+            begin::<EventRow<'_>>(client, "voc_events", piece, self.without.has(Layer::Token)).await?;
         for event in events {
             insert.write(&EventRow::new(event, *common)).await?;
         }
@@ -146,7 +152,9 @@ impl Sink {
         common: &Common<'_>,
         letters: &[DeadLetter],
     ) -> Result<(), ClickHouseError> {
-        let mut insert = begin::<DeadLetterRow<'_>>(client, "voc_dead_letters", piece).await?;
+        let mut insert =
+            begin::<DeadLetterRow<'_>>(client, "voc_dead_letters", piece, self.without.has(Layer::Token))
+                .await?;
         for letter in letters {
             insert.write(&DeadLetterRow::new(letter, *common)).await?;
         }
@@ -159,13 +167,19 @@ async fn begin<R: Row>(
     client: &Client,
     table: &str,
     piece: &Piece<'_>,
+    is_tokened: bool,
 ) -> Result<Insert<R>, ClickHouseError> {
     let mut insert = client.insert::<R>(table).await?.with_timeouts(Some(SEND_TIMEOUT), Some(END_TIMEOUT));
     for (name, value) in INSERT_SETTINGS {
         insert = insert.with_setting(name, value);
     }
     let query_id = format!("{}{}", query_id_prefix(piece.origin), Uuid::new_v4());
-    Ok(insert.with_setting("insert_deduplication_token", piece.token()).with_setting("query_id", query_id))
+    let insert = insert.with_setting("query_id", query_id);
+    Ok(if is_tokened {
+        insert.with_setting("insert_deduplication_token", piece.token())
+    } else {
+        insert.with_setting("insert_deduplicate", "0")
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +188,7 @@ mod tests {
 
     #[test]
     fn tokens_do_not_change() {
-        let origin = Origin { stream: "voc.events#2".to_owned(), partition: 3 };
+        let origin = Origin { stream: "voc.events#2".to_owned(), partition: 3, epoch: 1 };
         let mut piece =
             Piece { origin: &origin, first_offset: 10, last_offset: 19, cause: "batch", repair: None };
         assert_eq!(piece.token(), "voc.events#2/3/10-19/batch");

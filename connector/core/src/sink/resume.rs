@@ -16,9 +16,12 @@ use clickhouse::{Client, Row};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::erase::PastErasure;
 use super::rows::GenerationRow;
-use super::{Error, Sink, query_id_prefix};
+use super::schema::fence;
+use super::{Error, Sink, bound, query_id_prefix};
 use crate::batch::Origin;
+use crate::layers::Layer;
 use crate::source::StreamPartition;
 
 /// How a partition goes on.
@@ -38,7 +41,7 @@ pub struct Resumed {
 
 /// A stretch behind the checkpoint that a predecessor wrote in part or whole. The server remembers the
 /// predecessor's tokens, and would drop what is missing if it came under one of them.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Repair {
     /// The stretch ends before this offset.
     pub end: u64,
@@ -46,6 +49,8 @@ pub struct Repair {
     pub id: Uuid,
     /// Offsets in it that the ledger had and that have no row.
     pub gone: BTreeSet<u64>,
+    /// What was erased: not to be written again.
+    pub erasures: Vec<PastErasure>,
 }
 
 #[derive(Row, Deserialize)]
@@ -54,13 +59,18 @@ struct Checkpoint {
     bookmark: String,
 }
 
-/// Offsets of one partition in the rows, from an offset on.
+/// Offsets of one partition in the rows, from an offset on; and those that were erased: they are not written
+/// again either.
 const OFFSETS_IN_ROWS: &str = "
     SELECT origin_offset FROM voc_events
     WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}
     UNION DISTINCT
     SELECT origin_offset FROM voc_dead_letters
-    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}";
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}
+    UNION DISTINCT
+    SELECT arrayJoin(bitmapToArray(offsets)) AS origin_offset FROM voc_accounted
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND last_offset >= {from:UInt64}
+        AND reason = 'erased' AND origin_offset >= {from:UInt64}";
 
 /// The same in the ledger.
 const OFFSETS_IN_LEDGER: &str = "
@@ -75,11 +85,15 @@ const TRIM_LEDGER: &str = "
         rows = bitmapCardinality(bitmapSubsetInRange(offsets, 0, {from:UInt64})),
         last_offset = bitmapMax(bitmapSubsetInRange(offsets, 0, {from:UInt64}))
     WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
-        AND first_offset < {from:UInt64} AND last_offset >= {from:UInt64}";
+        AND first_offset < {from:UInt64} AND last_offset >= {from:UInt64} AND {unfenced}";
 
 const CUT_LEDGER: &str = "
     DELETE FROM voc_origins
-    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND first_offset >= {from:UInt64}";
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND first_offset >= {from:UInt64} AND {unfenced}";
+
+/// Whether nobody has taken the partition over since: a correction that was held up on its way must not
+/// be made to what a successor writes.
+const UNFENCED: &str = "{epoch:UInt32} >= joinGet({fence}, 'epoch', {stream:String}, {partition:UInt32})";
 
 impl Sink {
     /// Takes a partition over: ends what a predecessor left running, and finds where to go on. With
@@ -100,14 +114,17 @@ impl Sink {
             self.begin_generation(&client, &partition.stream, generation, reason).await?;
         }
         let stream = format!("{}#{generation}", partition.stream);
-        let origin = Arc::new(Origin { stream, partition: partition.partition });
+        let mut origin = Origin { stream, partition: partition.partition, epoch: 0 };
+        origin.epoch = self.claim(&client, &origin).await?;
+        let origin = Arc::new(origin);
+        // What a predecessor has under way began before the fence was raised.
         self.end_predecessor(&client, &origin).await?;
         let checkpoint = self.checkpoint(&client, &origin).await?;
         let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.next_offset);
         let (stored, repair) = self.reconcile(&client, &origin, from).await?;
         let (next_offset, bookmark) =
             checkpoint.map_or((None, String::new()), |found| (Some(found.next_offset), found.bookmark));
-        tracing::info!(%origin, next_offset, stored_beyond = stored.len(), "partition taken");
+        tracing::info!(%origin, epoch = origin.epoch, next_offset, stored_beyond = stored.len(), "partition taken");
         Ok(Resumed { origin, next_offset, bookmark, stored, repair })
     }
 
@@ -167,6 +184,9 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<(BTreeSet<u64>, Option<Repair>), Error> {
+        if !self.without.has(Layer::Ledger) {
+            return Ok((BTreeSet::new(), None));
+        }
         let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         let in_ledger = self.offsets_in_ledger(client, origin, from).await?;
         let last = in_rows.last().max(in_ledger.last()).copied();
@@ -186,11 +206,9 @@ impl Sink {
             // rows when it was entered, and that is what counts as stored.
             self.offsets_in_ledger(client, origin, from).await?
         };
-        let repair = last.map(|last| Repair {
-            end: last + 1,
-            id: Uuid::new_v4(),
-            gone: in_ledger.difference(&stored).copied().collect(),
-        });
+        let gone: BTreeSet<u64> = in_ledger.difference(&stored).copied().collect();
+        let erasures = if gone.is_empty() { Vec::new() } else { self.erasures(origin).await? };
+        let repair = last.map(|last| Repair { end: last + 1, id: Uuid::new_v4(), gone, erasures });
         Ok((stored, repair))
     }
 
@@ -213,7 +231,8 @@ impl Sink {
             "INSERT INTO voc_origins
              SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),
                  groupBitmapState(origin_offset)
-             FROM ({OFFSETS_IN_ROWS}) WHERE origin_offset NOT IN ({OFFSETS_IN_LEDGER}) HAVING count() > 0"
+             FROM ({OFFSETS_IN_ROWS}) WHERE origin_offset NOT IN ({OFFSETS_IN_LEDGER}) AND {{unfenced}}
+             HAVING count() > 0"
         );
         self.correct_ledger(client, &statement, origin, from).await
     }
@@ -225,8 +244,13 @@ impl Sink {
         origin: &Origin,
         from: u64,
     ) -> Result<(), Error> {
+        let is_fenced = self.without.has(Layer::Fence) && origin.epoch > 0;
+        let statement = statement.replace("{unfenced}", if is_fenced { UNFENCED } else { "true" });
+        let statement = statement.replace("{fence}", &fence(&self.database));
         self.persist("correct the ledger", || {
-            bound(client, statement, origin, from)
+            bound(client, &statement, origin)
+                .param("from", from)
+                .param("epoch", origin.epoch)
                 .with_setting("insert_deduplicate", "0")
                 .with_setting("mutations_sync", "2")
                 .execute()
@@ -252,16 +276,10 @@ impl Sink {
         from: u64,
     ) -> Result<BTreeSet<u64>, Error> {
         let offsets = self
-            .persist("look up what is stored", || bound(client, query, origin, from).fetch_all::<u64>())
+            .persist("look up what is stored", || {
+                bound(client, query, origin).param("from", from).fetch_all::<u64>()
+            })
             .await?;
         Ok(offsets.into_iter().collect())
     }
-}
-
-fn bound(client: &Client, query: &str, origin: &Origin, from: u64) -> clickhouse::query::Query {
-    client
-        .query(query)
-        .param("stream", &origin.stream)
-        .param("partition", origin.partition)
-        .param("from", from)
 }

@@ -14,9 +14,6 @@ const fn version(writer_epoch: u32) -> u64 {
     (voc_smartmodule::transform::ANNOTATION_VERSION as u64) << 32 | writer_epoch as u64
 }
 
-/// Writers are not told apart yet: fencing gives each an epoch, from 1 on.
-const WRITER_EPOCH: u32 = 1;
-
 /// In the version of a row that was stored before: below every writer's, so that a row of the same event
 /// that came later stays.
 const RESTORED: u32 = 0;
@@ -78,8 +75,8 @@ impl<'a> EventRow<'a> {
             source_topic,
             source_partition,
             source_offset,
-            version: version(if event.is_restored { RESTORED } else { WRITER_EPOCH }),
-            writer_epoch: WRITER_EPOCH,
+            version: version(if event.is_restored { RESTORED } else { common.origin.epoch }),
+            writer_epoch: common.origin.epoch,
         }
     }
 }
@@ -123,8 +120,8 @@ impl<'a> DeadLetterRow<'a> {
             source_offset,
             replay_state: 0,
             replayed_at: None,
-            version: version(WRITER_EPOCH),
-            writer_epoch: WRITER_EPOCH,
+            version: version(common.origin.epoch),
+            writer_epoch: common.origin.epoch,
         }
     }
 }

@@ -5,10 +5,14 @@ use serde::Deserialize;
 
 use super::{Error, Sink};
 use crate::config::sections::PartitionBy;
+use crate::layers::Layer;
 
 /// The numbered files of `deploy/clickhouse/`, in order.
-const FILES: [(&str, &str); 1] =
-    [("0001_tables.sql", include_str!("../../../../deploy/clickhouse/0001_tables.sql"))];
+const FILES: [(&str, &str); 3] = [
+    ("0001_tables.sql", include_str!("../../../../deploy/clickhouse/0001_tables.sql")),
+    ("0002_fence.sql", include_str!("../../../../deploy/clickhouse/0002_fence.sql")),
+    ("0004_audit.sql", include_str!("../../../../deploy/clickhouse/0004_audit.sql")),
+];
 
 /// The tables that are written under a token.
 const WRITTEN_UNDER_TOKEN: [&str; 3] = ["voc_events", "voc_dead_letters", "voc_origins"];
@@ -36,7 +40,8 @@ impl Sink {
         let client = self.client();
         for (file, text) in FILES {
             let text = text.replace("{{partition_by}}", partition_key(self.partition_by));
-            for statement in statements(&text) {
+            let text = text.replace("{{fence}}", &fence(&self.database));
+            for statement in statements(&text).filter(|statement| self.is_made(statement)) {
                 let action = format!("apply {file}");
                 self.persist(&action, || client.query_raw(statement).execute()).await?;
             }
@@ -48,6 +53,12 @@ impl Sink {
         }
         self.readiness.ready();
         Ok(())
+    }
+
+    /// Whether a statement belongs to what is not left out.
+    fn is_made(&self, statement: &str) -> bool {
+        (self.without.has(Layer::Fence) || !statement.contains("ADD CONSTRAINT"))
+            && (self.without.has(Layer::Views) || !statement.contains("CREATE MATERIALIZED VIEW"))
     }
 }
 
@@ -62,6 +73,15 @@ fn partition_key(partition_by: PartitionBy) -> &'static str {
         PartitionBy::Bucket => "(cityHash64(tenant_id) % 16, toYYYYMM(ts))",
         PartitionBy::Tenant => "(tenant_id, toYYYYMM(ts))",
     }
+}
+
+/// The table of the fence as a constraint names it: with its database, since rows may be inserted from
+/// another one. A string with two names is cut at the point, so a database with a point in its own name
+/// is left out.
+pub(super) fn fence(database: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let prefix = if database.chars().all(is_plain) { format!("{database}.") } else { String::new() };
+    format!("'{prefix}voc_fence'")
 }
 
 /// A name quoted for SQL, where no parameter can stand.
@@ -102,6 +122,12 @@ mod tests {
         let engine = "MergeTree ORDER BY x SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192";
         assert_eq!(window(engine), 10_000);
         assert_eq!(window("MergeTree ORDER BY x SETTINGS index_granularity = 8192"), 0);
+    }
+
+    #[test]
+    fn a_constraint_names_its_fence() {
+        assert_eq!(fence("voc_1"), "'voc_1.voc_fence'");
+        assert_eq!(fence("a.b"), "'voc_fence'");
     }
 
     #[test]

@@ -32,6 +32,8 @@ impl Sink {
         let origin = Origin {
             stream: format!("kafka:{}#{generation}", partition.stream),
             partition: partition.partition,
+            // Not fenced: each is looked up by its place before it is written, whoever mirrors.
+            epoch: 0,
         };
         let source =
             Position { topic: partition.stream.as_str().into(), partition: partition.partition, offset };

@@ -8,7 +8,7 @@
 //! What stops the source is in [`Error`]; everything else (a leader that is down, a topic that is not
 //! there yet) is tried again for ever, and shows in `/readyz`.
 
-mod bookmark;
+pub(super) mod bookmark;
 mod chunks;
 mod error;
 mod partition;
@@ -27,6 +27,7 @@ use crate::cluster::{Cluster, SmartModule};
 use crate::config::sections::FluvioSource as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::{Health, Part};
+use crate::options::Options;
 
 /// How far the end of the source has come. The tasks of the partitions watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,14 +55,14 @@ pub struct Fluvio {
 }
 
 impl Fluvio {
-    /// Starts reading. With `smartmodule` the brokers run it and the records are envelopes. With `once`
-    /// the source reads to the ends that it finds at first, and then sends [`Event::CaughtUp`].
+    /// Starts reading. With `smartmodule` the brokers run it and the records are envelopes. With
+    /// `options.once` the source reads to the ends that it finds at first, and then sends [`Event::CaughtUp`].
     #[must_use]
     pub fn start(
         cluster: Arc<Cluster>,
         config: &Config,
         smartmodule: Option<SmartModule>,
-        once: bool,
+        options: Options,
         events: mpsc::Sender<Event>,
         metrics: Metrics,
         readiness: Part,
@@ -72,7 +73,7 @@ impl Fluvio {
             cluster,
             config: config.clone(),
             smartmodule,
-            once,
+            options,
             events,
             acknowledge: acknowledge.clone(),
             metrics,

@@ -18,9 +18,9 @@
 
 mod burst;
 mod check;
-mod client;
+pub(super) mod client;
 mod error;
-mod mark;
+pub(super) mod mark;
 mod partition;
 pub mod probe;
 mod reader;

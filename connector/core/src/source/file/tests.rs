@@ -15,7 +15,12 @@ struct Seen {
 
 /// Reads the file once to its end, from a bookmark.
 fn read(file: &NamedTempFile, from: Option<(u64, String)>) -> Result<Seen, Error> {
-    let settings = Settings { path: file.path().to_owned(), stream: "events".to_owned(), follow: false };
+    let settings = Settings {
+        path: file.path().to_owned(),
+        stream: "events".to_owned(),
+        follow: false,
+        is_compared: true,
+    };
     let (sender, mut events) = mpsc::channel(4);
     let (mut seen, mut from) = (Seen::default(), from);
     let result = std::thread::scope(|scope| {

@@ -120,7 +120,7 @@ impl Partition {
         if !self.send(gaps).await {
             return Ok(Left::Ended);
         }
-        if shared.once {
+        if shared.options.once {
             self.end.get_or_insert(offsets.end);
         }
         let from = self.sequence.open_at(offsets.start);

@@ -15,6 +15,7 @@ use crate::cluster::{Cluster, SmartModule};
 use crate::config::sections::FluvioSource as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Health;
+use crate::options::Options;
 use crate::source::{Acknowledge, Event, StreamPartition};
 use crate::transform::original_of;
 
@@ -26,7 +27,7 @@ pub(super) struct Shared {
     pub(super) cluster: Arc<Cluster>,
     pub(super) config: Config,
     pub(super) smartmodule: Option<SmartModule>,
-    pub(super) once: bool,
+    pub(super) options: Options,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) acknowledge: Acknowledge,
     pub(super) metrics: Metrics,
@@ -77,7 +78,7 @@ impl Reader {
             if behind == usize::MAX {
                 behind = self.known.len();
             }
-            let is_done = self.shared.once && behind == 0;
+            let is_done = self.shared.options.once && behind == 0;
             tokio::select! {
                 biased;
                 () = until(&mut stopping, Phase::Draining) => break,
@@ -88,7 +89,7 @@ impl Reader {
                     break;
                 }
                 Some(()) = self.caught_up_receiver.recv() => behind -= 1,
-                () = tokio::time::sleep(LOOK), if !self.shared.once => {}
+                () = tokio::time::sleep(LOOK), if !self.shared.options.once => {}
             }
         }
         self.end().await
@@ -99,7 +100,7 @@ impl Reader {
         let shared = &self.shared;
         let mut found = Vec::new();
         // With `once`, what is there now is all there is.
-        if shared.once && !self.known.is_empty() {
+        if shared.options.once && !self.known.is_empty() {
             return Ok(found);
         }
         for topic in &shared.config.topics {
@@ -110,12 +111,12 @@ impl Reader {
                     let ours = ours.map(|partition| StreamPartition { stream: topic.clone(), partition });
                     found.extend(ours.filter(|partition| !self.known.contains(partition)));
                 }
-                Ok(None) if shared.once => {
+                Ok(None) if shared.options.once => {
                     let endpoint = shared.cluster.endpoint().to_owned();
                     return Err(Error::NoTopic { endpoint, topic: topic.clone() });
                 }
                 Ok(None) => self.wait_for(topic, &format!("the cluster has no topic {topic}")),
-                Err(error) if error.is_fatal() || shared.once => return Err(error.into()),
+                Err(error) if error.is_fatal() || shared.options.once => return Err(error.into()),
                 Err(error) => self.wait_for(topic, &error.to_string()),
             }
         }
@@ -146,7 +147,7 @@ impl Reader {
                 id: Arc::new(id),
                 shared: Arc::clone(&self.shared),
                 phase: self.phase.subscribe(),
-                sequence: Sequence::resume(resume, original),
+                sequence: Sequence::resume(resume, original, self.shared.options.without),
                 max_bytes: self.shared.config.max_bytes.as_u64(),
                 end: None,
                 caught_up: self.caught_up.clone(),

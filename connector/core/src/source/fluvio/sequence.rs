@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::bookmark::{Bookmark, digest};
 use crate::cluster::Incoming;
+use crate::layers::{Layer, Without};
 use crate::mirror::key;
 use crate::source::{Gap, GapReason, Position, Record, Resume};
 
@@ -36,6 +37,8 @@ pub(super) struct Sequence {
     /// Not reported yet.
     gaps: Vec<Gap>,
     original: Original,
+    /// Whether nothing may be left out.
+    is_strict: bool,
 }
 
 /// What is known of the record before the next one.
@@ -51,13 +54,14 @@ pub(super) type Original = fn(&Bytes) -> Bytes;
 
 impl Sequence {
     /// Goes on where ClickHouse says.
-    pub(super) fn resume(resume: &Resume, original: Original) -> Self {
+    pub(super) fn resume(resume: &Resume, original: Original, without: Without) -> Self {
         let bookmark = Bookmark::read(&resume.bookmark);
         let mirrored = bookmark.mirrored.into_iter();
+        let digest = bookmark.digest.filter(|_| without.has(Layer::Generation));
         Self {
             next: resume.next_offset.unwrap_or(0),
             is_begun: resume.next_offset.is_some(),
-            last: bookmark.digest.map_or(Last::Unknown, Last::Digest),
+            last: digest.map_or(Last::Unknown, Last::Digest),
             mirrored: mirrored
                 .map(|(topic, partition, generation, offset)| {
                     ((topic.into(), partition), (generation, offset))
@@ -65,6 +69,7 @@ impl Sequence {
                 .collect(),
             gaps: Vec::new(),
             original,
+            is_strict: without.has(Layer::Contiguity),
         }
     }
 
@@ -96,7 +101,10 @@ impl Sequence {
     pub(super) fn take(&mut self, incoming: Incoming) -> Step {
         let Incoming { offset, timestamp_ms, key, value } = incoming;
         if offset > self.next {
-            return Step::Hole;
+            if self.is_strict {
+                return Step::Hole;
+            }
+            self.next = offset;
         }
         if offset < self.next {
             let is_same = match &self.last {

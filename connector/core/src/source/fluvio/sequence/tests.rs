@@ -9,7 +9,7 @@ fn resume(next_offset: Option<u64>, bookmark: &str) -> Resume {
 }
 
 fn fresh() -> Sequence {
-    Sequence::resume(&resume(None, ""), Bytes::clone)
+    Sequence::resume(&resume(None, ""), Bytes::clone, Without::default())
 }
 
 fn record(offset: u64, value: &str) -> Incoming {
@@ -59,7 +59,7 @@ fn the_record_before_is_compared_with_what_it_was() {
     before.take(record(0, "one"));
     before.take(record(1, "two"));
     let bookmark = before.bookmark();
-    let again = || Sequence::resume(&resume(Some(2), &bookmark), Bytes::clone);
+    let again = || Sequence::resume(&resume(Some(2), &bookmark), Bytes::clone, Without::default());
     assert_eq!(again().open_at(0), 1);
     assert_eq!(again().open_at(2), 2, "evicted meanwhile");
     assert_eq!(again().take(record(1, "two")), Step::Pass);
@@ -68,7 +68,7 @@ fn the_record_before_is_compared_with_what_it_was() {
     assert_eq!(before.take(record(1, "two")), Step::Pass);
     assert_eq!(before.take(record(1, "other")), Step::Changed);
     // A checkpoint without a note says nothing.
-    let mut unknown = Sequence::resume(&resume(Some(2), ""), Bytes::clone);
+    let mut unknown = Sequence::resume(&resume(Some(2), ""), Bytes::clone, Without::default());
     assert_eq!((unknown.open_at(0), unknown.take(record(1, "other"))), (2, Step::Pass));
 }
 
@@ -81,7 +81,8 @@ fn what_the_mirror_wrote_twice_is_a_gap_also_after_a_restart() {
     let gap = Gap { first_offset: 2, last_offset: 3, reason: GapReason::Duplicate };
     assert_eq!(sequence.gaps(), [gap]);
 
-    let mut after = Sequence::resume(&resume(Some(5), &sequence.bookmark()), Bytes::clone);
+    let mut after =
+        Sequence::resume(&resume(Some(5), &sequence.bookmark()), Bytes::clone, Without::default());
     let steps =
         [after.take(mirrored(5, 1, 12)), after.take(mirrored(6, 2, 0)), after.take(mirrored(7, 1, 99))];
     assert_eq!(offsets(steps), [None, Some(6), None], "a new generation begins at 0");

@@ -1,0 +1,146 @@
+//! Offsets without a row: replaced by an equal event, erased, or missing. The stream is asked what they were.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::Error;
+use crate::batch::{Batch, Origin, StoredEvent};
+use crate::config::Config;
+use crate::config::sections::{RunsIn, Source};
+use crate::sink::Sink;
+use crate::sink::audit::{Identity, Standing};
+use crate::source::lookup::{self, Wanted};
+use crate::source::{Chunk, Record, StreamPartition};
+use crate::transform::{self, Transform};
+
+/// How many records are read and annotated at once.
+const PAGE: usize = 1_000;
+
+/// What became of offsets without a row.
+#[derive(Debug, Default)]
+pub(super) struct Classified {
+    pub(super) replaced: u64,
+    pub(super) erased: u64,
+    pub(super) missing: Vec<u64>,
+    /// Why the stream could not be asked.
+    pub(super) note: Option<String>,
+}
+
+/// Asks the stream what these were.
+pub(super) async fn classify(
+    config: &Config,
+    sink: &Sink,
+    standing: &Standing,
+    unaccounted: &[u64],
+) -> Result<Classified, Error> {
+    let mut classified = Classified::default();
+    if unaccounted.is_empty() {
+        return Ok(classified);
+    }
+    let mut missing: BTreeSet<u64> = unaccounted.iter().copied().collect();
+    let erasures = sink.erasures(&standing.origin).await?;
+    let mut pages = Pages::start(config, standing, missing.clone())?;
+    while let Some(batch) = pages.next().await? {
+        let identities: Vec<Identity> = batch.events.iter().map(StoredEvent::identity).collect();
+        let present = sink.present(&identities).await?;
+        let mut replaced = Vec::new();
+        for (event, identity) in batch.events.iter().zip(&identities) {
+            if present.contains(identity) {
+                replaced.push(event.offset);
+                missing.remove(&event.offset);
+            } else if erasures.iter().any(|erasure| erasure.covers(event)) {
+                classified.erased += 1;
+                missing.remove(&event.offset);
+            }
+        }
+        sink.note_replaced(&standing.origin, &replaced).await?;
+        classified.replaced += replaced.len() as u64;
+    }
+    classified.note = pages.trouble().await;
+    classified.missing = missing.into_iter().collect();
+    Ok(classified)
+}
+
+/// Records of a partition, read once more and annotated, page by page.
+pub(super) struct Pages {
+    transform: Option<Transform>,
+    origin: Arc<Origin>,
+    partition: Arc<StreamPartition>,
+    records: mpsc::Receiver<Record>,
+    reading: tokio::task::JoinHandle<Result<(), lookup::Error>>,
+}
+
+impl Pages {
+    /// Begins to read these offsets.
+    pub(super) fn start(config: &Config, standing: &Standing, offsets: BTreeSet<u64>) -> Result<Self, Error> {
+        let is_by_broker =
+            matches!(&config.source, Source::Fluvio(source) if source.smartmodule == RunsIn::Broker);
+        let with = &config.transform.with;
+        let transform = if is_by_broker || matches!(config.source, Source::None) {
+            Transform::natively(with)?
+        } else {
+            Transform::start(&config.smartmodule.wasm, with)?
+        };
+        let stream =
+            standing.origin.stream.rsplit_once('#').map_or(&*standing.origin.stream, |(name, _)| name);
+        let partition = StreamPartition { stream: stream.to_owned(), partition: standing.origin.partition };
+        let wanted = Wanted {
+            partition: partition.clone(),
+            next_offset: standing.to_offset,
+            bookmark: standing.bookmark.clone(),
+            offsets,
+        };
+        let (found, records) = mpsc::channel(PAGE);
+        let config = config.clone();
+        let reading = tokio::spawn(async move { lookup::look_up(&config, wanted, found).await });
+        let (origin, partition) = (Arc::new(standing.origin.clone()), Arc::new(partition));
+        Ok(Self { transform: Some(transform), origin, partition, records, reading })
+    }
+
+    /// The next records as what they become: events and dead letters. `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        let mut records = Vec::with_capacity(PAGE);
+        self.records.recv_many(&mut records, PAGE).await;
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(None) };
+        let (from_offset, next_offset) = (first.offset, last.offset + 1);
+        let chunk = Chunk {
+            partition: Arc::clone(&self.partition),
+            records,
+            gaps: Vec::new(),
+            from_offset,
+            next_offset,
+            bookmark: String::new(),
+            has_more: false,
+        };
+        let annotated = self.annotate(chunk).await?;
+        let now = std::time::Instant::now();
+        let mut batch = Batch::open(Arc::clone(&self.origin), from_offset, now);
+        for enveloped in annotated.envelopes {
+            batch.push(enveloped)?;
+        }
+        batch.advance(next_offset, String::new(), false, now);
+        Ok(Some(batch))
+    }
+
+    /// The engine blocks its thread.
+    async fn annotate(&mut self, chunk: Chunk) -> Result<transform::Annotated, transform::Error> {
+        let mut transform = self.transform.take().expect("it is put back below");
+        let working = tokio::task::spawn_blocking(move || (transform.annotate(chunk), transform)).await;
+        let (annotated, transform) = match working {
+            Ok(done) => done,
+            Err(died) => std::panic::resume_unwind(died.into_panic()),
+        };
+        self.transform = Some(transform);
+        annotated
+    }
+
+    /// Why the reading ended early, if it did.
+    pub(super) async fn trouble(self) -> Option<String> {
+        match self.reading.await {
+            Ok(result) => result.err().map(|error| error.to_string()),
+            Err(died) => Some(died.to_string()),
+        }
+    }
+}
