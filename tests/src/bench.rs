@@ -1,6 +1,7 @@
 //! Benchmarks: rates side by side in one run, because only their ratios outlive the machine.
 
 pub mod cluster;
+pub mod delivery;
 pub mod engine;
 pub mod pipeline;
 pub mod report;

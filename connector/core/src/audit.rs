@@ -12,6 +12,7 @@
 mod classify;
 pub mod repair;
 pub mod report;
+pub mod watch;
 
 use uuid::Uuid;
 

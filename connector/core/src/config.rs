@@ -21,7 +21,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::Error;
-use sections::{Api, Batch, ClickHouse, Cluster, Meta, Mirror, Monitoring, SmartModule, Source, Transform};
+use sections::{
+    Api, Audit, Batch, ClickHouse, Cluster, Meta, Mirror, Monitoring, SmartModule, Source, Transform,
+};
 
 /// Everything the connector is told. Made by [`load`] alone.
 #[derive(Debug, Clone)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub clickhouse: ClickHouse,
     /// Where the connector answers for itself.
     pub monitoring: Monitoring,
+    /// How often what is stored is audited.
+    pub audit: Audit,
     /// Where the API serves: not the connector's, but checked with the rest.
     pub api: Api,
 }

@@ -7,7 +7,9 @@
 mod make;
 mod positions;
 
-use prometheus::{Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
 
 use make::Maker;
 use positions::Positions;
@@ -35,6 +37,8 @@ const MIRROR_RECORDS: &str = "voc_mirror_records_total";
 const MIRROR_BYTES: &str = "voc_mirror_bytes_total";
 const MIRROR_RETRIES: &str = "voc_mirror_retries_total";
 const MIRROR_SET_ASIDE: &str = "voc_mirror_set_aside_total";
+const AUDIT_OFFSETS: &str = "voc_audit_offsets";
+const AUDIT_TIMESTAMP: &str = "voc_audit_timestamp_seconds";
 const PIPELINE_READY: &str = "voc_pipeline_ready";
 
 /// The connector's metrics in a registry of their own. A clone is the same set of metrics.
@@ -58,6 +62,8 @@ pub struct Metrics {
     batches_written: IntCounter,
     insert_retries: IntCounterVec,
     origins_skipped: IntCounter,
+    audit_offsets: IntGaugeVec,
+    audit_timestamp: IntGauge,
     pipeline_ready: IntGauge,
 }
 
@@ -156,6 +162,13 @@ impl Metrics {
                 ORIGINS_SKIPPED,
                 "records not stored again because reconciliation found them stored",
             )?,
+            audit_offsets: make.gauges(
+                AUDIT_OFFSETS,
+                "offsets that the last audit found in this state: expected, stored, gap, replaced, erased; missing, \
+                 doubled and unledgered should be 0",
+                &["stream", "partition", "state"],
+            )?,
+            audit_timestamp: make.gauge(AUDIT_TIMESTAMP, "when the last audit began, in seconds since 1970")?,
             pipeline_ready: make.gauge(PIPELINE_READY, "1 if /readyz answers 200, else 0")?,
             registry: registry.clone(),
         })
@@ -242,6 +255,17 @@ impl Metrics {
     /// A record too large for Fluvio was kept elsewhere.
     pub fn mirror_set_aside(&self, StreamPartition { stream, partition }: &StreamPartition) {
         self.mirror_set_aside.with_label_values(&[stream, &partition.to_string()]).inc();
+    }
+
+    /// What the last audit found of a partition: so many offsets in this state.
+    pub fn audited(&self, stream: &str, partition: u32, state: &str, offsets: u64) {
+        let labels = [stream, &partition.to_string(), state];
+        self.audit_offsets.with_label_values(&labels).set(i64::try_from(offsets).unwrap_or(i64::MAX));
+    }
+
+    /// When the last audit began, in milliseconds since 1970.
+    pub fn audited_at(&self, milliseconds: i64) {
+        self.audit_timestamp.set(milliseconds / 1_000);
     }
 
     /// What `/readyz` answers.

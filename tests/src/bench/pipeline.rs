@@ -26,6 +26,21 @@ pub struct Run {
 /// Where a part does not run, or not everything is stored.
 #[must_use]
 pub fn run(clickhouse: &ClickHouse, database: &str, events: usize, tenants: usize) -> Run {
+    run_with(clickhouse, database, events, tenants, &[])
+}
+
+/// The same, with further arguments for the connector.
+///
+/// # Panics
+/// Where a part does not run, or not everything is stored.
+#[must_use]
+pub fn run_with(
+    clickhouse: &ClickHouse,
+    database: &str,
+    events: usize,
+    tenants: usize,
+    arguments: &[&str],
+) -> Run {
     let mut stage = Stage::on(clickhouse, database);
     stage.config["clickhouse"]["compression"] = "none".into();
     if let Some(batch) = stage.config["batch"].as_object_mut() {
@@ -33,7 +48,7 @@ pub fn run(clickhouse: &ClickHouse, database: &str, events: usize, tenants: usiz
     }
     write_events(&stage.file, events, tenants).expect("events can be written to a temporary folder");
 
-    let mut connector = stage.connector(&["--once"]);
+    let mut connector = stage.connector(&[&["--once"], arguments].concat());
     connector.process().said("partition taken");
     let started = Instant::now();
     let mut peak_memory = 0;
@@ -43,7 +58,8 @@ pub fn run(clickhouse: &ClickHouse, database: &str, events: usize, tenants: usiz
     }
     let round = Round { events, elapsed: started.elapsed() };
     connector.succeeds();
-    assert_eq!(stage.records(), events as u64, "everything is stored once");
+    let stored = stage.database.number("SELECT count() FROM voc_events");
+    assert_eq!(stored, events as u64, "everything is stored once");
     stage.database.run(&format!("DROP DATABASE {}", stage.database.name()));
     Run { round, peak_memory }
 }

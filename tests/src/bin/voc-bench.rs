@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use voc_tests::bench::report::Round;
-use voc_tests::bench::{cluster, engine, pipeline, report};
+use voc_tests::bench::{cluster, delivery, engine, pipeline, report};
 use voc_tests::harness::clickhouse::ClickHouse;
 
 /// Measures events a second: the SmartModule in Fluvio's engine, and the pipeline from file to ClickHouse
@@ -21,6 +21,18 @@ struct Cli {
 enum Command {
     /// The connector between Kafka, a Fluvio cluster and ClickHouse, beside Fluvio's own client
     Cluster(Cluster),
+    /// What the layers of the delivery cost: file to ClickHouse with all of them and with none, in pairs
+    Delivery(Delivery),
+}
+
+#[derive(Args)]
+struct Delivery {
+    /// Pairs of runs
+    #[arg(long, default_value_t = 12)]
+    pairs: usize,
+    /// Events in each run
+    #[arg(long, default_value_t = 500_000)]
+    events: usize,
 }
 
 #[derive(Args)]
@@ -61,6 +73,9 @@ fn main() -> anyhow::Result<()> {
     match (command, local) {
         (Some(Command::Cluster(Cluster { smartmodule, rounds, events })), _) => {
             cluster::run(&smartmodule, events, rounds).print();
+        }
+        (Some(Command::Delivery(Delivery { pairs, events })), _) => {
+            delivery::run(&ClickHouse::start(), events, pairs).print();
         }
         (None, Some(arguments)) => local_benchmarks(&arguments)?,
         (None, None) => {

@@ -240,6 +240,21 @@ impl Default for Monitoring {
     }
 }
 
+/// `audit`: how often the connector audits what is stored (`voc-connector audit` does it at any time).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct Audit {
+    /// Time between two audits, and before the first; default 1 h, 0 s for none.
+    #[serde(with = "humantime_serde")]
+    pub interval: Duration,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(3600) }
+    }
+}
+
 /// `api`: where the API serves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]

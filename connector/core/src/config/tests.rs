@@ -48,7 +48,7 @@ fn kafka(config: &Config) -> &sections::Kafka {
 fn every_section_has_its_defaults() {
     // A key without a value is absent.
     let empty = "fluvio: {endpoint: ''}\nsource: {fluvio: {shard: }}\nmirror:\nsmartmodule:\nbatch:\nclickhouse: {port: }\n\
-                 monitoring: ~\napi: null\n";
+                 monitoring: ~\naudit:\napi: null\n";
     for body in ["", empty] {
         let config = good(body, &[]);
         assert_eq!(config.meta.kind, "voc-sink");
@@ -71,6 +71,7 @@ fn every_section_has_its_defaults() {
         assert_eq!(config.clickhouse.compression, Compression::Lz4);
         assert_eq!(config.clickhouse.partition_by, PartitionBy::Bucket);
         assert_eq!((config.monitoring.host.as_str(), config.monitoring.port), ("127.0.0.1", 8001));
+        assert_eq!(config.audit.interval, Duration::from_secs(3600));
         assert_eq!((config.api.host.as_str(), config.api.port), ("127.0.0.1", 8000));
     }
 }

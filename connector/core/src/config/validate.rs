@@ -15,7 +15,9 @@ use super::decode::decode;
 use super::error::Fault;
 use super::kafka::{self, Kafka, Section as KafkaSection};
 use super::mirror::Section as MirrorSection;
-use super::sections::{Api, Batch, ClickHouse, File, Meta, Monitoring, SmartModule, Source, Transform};
+use super::sections::{
+    Api, Audit, Batch, ClickHouse, File, Meta, Monitoring, SmartModule, Source, Transform,
+};
 use super::tree::Node;
 
 /// More rows could exceed one ClickHouse block (1,048,449 rows).
@@ -47,6 +49,8 @@ struct Document {
     clickhouse: ClickHouse,
     #[serde(default)]
     monitoring: Monitoring,
+    #[serde(default)]
+    audit: Audit,
     #[serde(default)]
     api: Api,
 }
@@ -96,6 +100,7 @@ pub(super) fn build(tree: &Node, environment: &BTreeMap<String, String>) -> Resu
         batch: document.batch,
         clickhouse: document.clickhouse,
         monitoring: document.monitoring,
+        audit: document.audit,
         api: document.api,
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Error;
+use crate::audit;
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Source as SourceConfig};
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ pub(super) async fn run(
     let mut source = Source::start(config, options, events, metrics.clone(), readiness.part("source"))?;
     let mut transform = tokio::task::spawn_blocking(move || transform.run(to_transform, &annotated));
     let watch = tokio::spawn(sink.clone().watch(readiness.part("clickhouse ping")));
+    let audit = tokio::spawn(audit::watch::watch(config.clone(), sink.clone(), metrics.clone()));
     let writer = Writer::new(
         sink,
         config.batch.clone(),
@@ -74,6 +76,7 @@ pub(super) async fn run(
         }
     };
     watch.abort();
+    audit.abort();
     // If the writer failed, the source may be idle and notice nothing by itself.
     source.stop();
     written?;

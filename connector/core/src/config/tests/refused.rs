@@ -14,7 +14,7 @@ fn unknown_keys_name_the_key_and_the_line() {
     );
     check(
         "sink: {}\n",
-        "Connector.yaml:3: sink: unknown key, expected one of api, apiVersion, batch, clickhouse, fluvio, meta, mirror, \
+        "Connector.yaml:3: sink: unknown key, expected one of api, apiVersion, audit, batch, clickhouse, fluvio, meta, mirror, \
          monitoring, smartmodule, source, transforms",
     );
     check(
