@@ -24,7 +24,7 @@ pub enum Error {
     #[error("there is nothing at this path")]
     NotFound,
     /// The route exists, for another method: 405.
-    #[error("this path answers GET only")]
+    #[error("this path does not answer this method; the header `allow` names those that it does")]
     MethodNotAllowed,
     /// Waiting helps: 503.
     #[error("{message}")]

@@ -1,7 +1,7 @@
 //! Serves a tenant's voice-of-customer analytics over HTTP.
 //!
-//! It reads what the connector wrote (`deploy/clickhouse/*.sql` is the contract between the two) and
-//! writes nothing. It never links Kafka, Fluvio or the connector.
+//! It reads what the connector wrote (`deploy/clickhouse/*.sql` is the contract between the two). All that
+//! it writes are requests for jobs, which a running connector carries out. It never links Kafka, Fluvio or the connector.
 
 pub mod config;
 pub mod server;

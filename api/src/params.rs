@@ -5,6 +5,10 @@
 
 use std::borrow::Cow;
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use voc_smartmodule::contract::is_tenant_id;
 
 use crate::error::Error;
@@ -41,9 +45,40 @@ impl Params {
         Ok(Self { values })
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter, if it is given.
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
+}
+
+impl Params {
+    /// The value of a parameter that has only these; none where it is not given.
+    ///
+    /// # Errors
+    /// A 400 for another value.
+    pub fn one_of(&self, name: &str, values: &[&'static str]) -> Result<Option<&'static str>, Error> {
+        let Some(given) = self.get(name) else { return Ok(None) };
+        match values.iter().find(|value| **value == given) {
+            Some(value) => Ok(Some(value)),
+            None => Err(bad(name, format!("{name} must be one of {}", values.join(", ")))),
+        }
+    }
+}
+
+/// The parameters of a path, in its order, decoded.
+///
+/// # Errors
+/// A 400 where they are not percent-encoded UTF-8.
+pub async fn path<T, S>(parts: &mut Parts, state: &S) -> Result<T, Error>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    let Path(values) = Path::from_request_parts(parts, state).await.map_err(|_| Error::BadParameter {
+        parameter: None,
+        message: "the path is not percent-encoded UTF-8".to_owned(),
+    })?;
+    Ok(values)
 }
 
 /// A tenant id by the event contract: 1 to 128 characters, none of them a control character.
@@ -61,11 +96,19 @@ impl TenantId {
     pub fn required(params: &Params) -> Result<Self, Error> {
         let value =
             params.get(Self::NAME).ok_or_else(|| bad(Self::NAME, "tenant_id is missing".to_owned()))?;
-        if !is_tenant_id(value) {
+        Self::of_path(value.to_owned())
+    }
+
+    /// Takes it from a path.
+    ///
+    /// # Errors
+    /// A 400 if it is not a tenant id.
+    pub fn of_path(value: String) -> Result<Self, Error> {
+        if !is_tenant_id(&value) {
             let message = "tenant_id must be 1 to 128 characters, none of them a control character";
             return Err(bad(Self::NAME, message.to_owned()));
         }
-        Ok(Self(value.to_owned()))
+        Ok(Self(value))
     }
 
     /// The id itself.
@@ -90,17 +133,91 @@ impl Days {
     /// # Errors
     /// A 400 if it is not a whole number of days in range.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        let Some(value) = params.get(Self::NAME) else { return Ok(Self(Self::DEFAULT)) };
-        let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-        match value.parse() {
-            Ok(days) if digits && (1..=Self::LONGEST).contains(&days) => Ok(Self(days)),
-            _ => Err(bad(Self::NAME, format!("days must be a whole number from 1 to {}", Self::LONGEST))),
-        }
+        Ok(Self(whole(params, Self::NAME, Self::LONGEST)?.unwrap_or(Self::DEFAULT)))
     }
 
     /// The number of days.
     pub fn get(&self) -> u32 {
         self.0
+    }
+}
+
+/// How many rows an answer has at most, 1 to 1000.
+#[derive(Debug, PartialEq)]
+pub struct Limit(u32);
+
+impl Limit {
+    /// Name of the parameter.
+    pub const NAME: &'static str = "limit";
+
+    const DEFAULT: u32 = 100;
+    const MOST: u32 = 1_000;
+
+    /// Takes the parameter `limit`, 100 where it is not given.
+    ///
+    /// # Errors
+    /// A 400 if it is not a whole number in range.
+    pub fn optional(params: &Params) -> Result<Self, Error> {
+        Ok(Self(whole(params, Self::NAME, Self::MOST)?.unwrap_or(Self::DEFAULT)))
+    }
+
+    /// The number of rows.
+    pub fn get(&self) -> u32 {
+        self.0
+    }
+}
+
+/// Where a record came from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Stream and generation.
+    pub stream: String,
+    /// Number of the partition.
+    pub partition: u32,
+    /// The record's offset there.
+    pub offset: u64,
+}
+
+impl Origin {
+    /// Takes it from the parameter `name`, as `STREAM/PARTITION/OFFSET`.
+    ///
+    /// # Errors
+    /// A 400 if it is none.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        // From the end: a stream may have a slash in its name.
+        let mut parts = text.rsplitn(3, '/');
+        let offset = parts.next().and_then(|part| part.parse().ok());
+        let partition = parts.next().and_then(|part| part.parse().ok());
+        match (parts.next(), partition, offset) {
+            (Some(stream), Some(partition), Some(offset)) => {
+                Ok(Self { stream: stream.to_owned(), partition, offset })
+            }
+            _ => Err(bad(name, format!("{name} must be STREAM/PARTITION/OFFSET"))),
+        }
+    }
+
+    /// Takes it from a path.
+    ///
+    /// # Errors
+    /// A 400 if partition or offset is no number.
+    pub fn of_path(stream: String, partition: &str, offset: &str) -> Result<Self, Error> {
+        let is_no_number = |name| move |_| bad(name, format!("{name} must be a whole number"));
+        Ok(Self {
+            stream,
+            partition: partition.parse().map_err(is_no_number("partition"))?,
+            offset: offset.parse().map_err(is_no_number("offset"))?,
+        })
+    }
+}
+
+/// A whole number from 1 to `most`, where it is given.
+fn whole(params: &Params, name: &'static str, most: u32) -> Result<Option<u32>, Error> {
+    let Some(value) = params.get(name) else { return Ok(None) };
+    let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    match value.parse() {
+        Ok(number) if digits && (1..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(bad(name, format!("{name} must be a whole number from 1 to {most}"))),
     }
 }
 

@@ -11,7 +11,9 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::config::ClickHouse;
 
+pub mod dead_letters;
 pub mod health;
+pub mod jobs;
 pub mod summary;
 
 /// How long ClickHouse may work on one query.

@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::{FromRef, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::config::ClickHouse;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
-use crate::routes::{health, metrics, summary};
+use crate::routes::{dead_letter_jobs, dead_letters, health, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
 #[derive(Clone)]
@@ -44,6 +44,12 @@ pub fn new(clickhouse: &ClickHouse) -> Result<Router, prometheus::Error> {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::text))
         .route("/metrics/summary", get(summary::get))
+        .route("/v1/tenants/{tenant}/dead-letters", get(dead_letters::list))
+        .route("/v1/tenants/{tenant}/dead-letters/counts", get(dead_letters::counts))
+        .route("/v1/tenants/{tenant}/dead-letters/{stream}/{partition}/{offset}", get(dead_letters::show))
+        .route("/v1/tenants/{tenant}/dead-letters/replay", post(dead_letter_jobs::replay))
+        .route("/v1/tenants/{tenant}/dead-letters/purge", post(dead_letter_jobs::purge))
+        .route("/v1/tenants/{tenant}/dead-letters/jobs/{id}", get(dead_letter_jobs::job))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), measure))

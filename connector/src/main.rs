@@ -3,6 +3,8 @@
 //! Started as Fluvio starts a connector: `voc-connector --config PATH [--secrets PATH]`, level of the
 //! log in `RUST_LOG`, SIGTERM to end. The logic is in `voc-connector-core`.
 
+mod dead_letters;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -104,6 +106,9 @@ enum Command {
         #[arg(long)]
         secrets: Option<PathBuf>,
     },
+    /// What was rejected: list, count, show, replay, purge
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
     /// Read NDJSON from standard input, write the envelopes, line for line
     Annotate {
         /// The compiled SmartModule
@@ -175,6 +180,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log.with_writer(std::io::stderr).init();
             annotate::run(&smartmodule, &params, std::io::stdin().lock(), std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
+        }
+        (Some(Command::DeadLetters(command)), _) => {
+            log.with_env_filter(quiet()).with_writer(std::io::stderr).init();
+            Ok(dead_letters::run(command).await)
         }
         (None, Some(run)) => {
             log.init();

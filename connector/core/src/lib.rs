@@ -6,9 +6,9 @@
 //!            kafka)    SmartModule)
 //! ```
 //!
-//! with `mirror` (Kafka ─▶ Fluvio) as a second leg, and `retry`, `metrics`, `monitoring` and `check` beside
-//! them. Fluvio is named in `transform` and `cluster` alone, rdkafka in `source::kafka`, axum in
-//! `monitoring`. Nothing is acknowledged before it is where it belongs.
+//! with `mirror` (Kafka ─▶ Fluvio) as a second leg, `dead_letters` that come back, and `retry`, `metrics`,
+//! `monitoring` and `check` beside them. Fluvio is named in `transform` and `cluster` alone, rdkafka in
+//! `source::kafka`, axum in `monitoring`. Nothing is acknowledged before it is where it belongs.
 
 pub mod annotate;
 pub mod audit;
@@ -16,6 +16,7 @@ pub mod batch;
 pub mod check;
 pub mod cluster;
 pub mod config;
+pub mod dead_letters;
 pub mod layers;
 pub mod metrics;
 pub mod mirror;

@@ -39,6 +39,7 @@ const MIRROR_RETRIES: &str = "voc_mirror_retries_total";
 const MIRROR_SET_ASIDE: &str = "voc_mirror_set_aside_total";
 const AUDIT_OFFSETS: &str = "voc_audit_offsets";
 const AUDIT_TIMESTAMP: &str = "voc_audit_timestamp_seconds";
+const DEAD_LETTERS_REPLAYED: &str = "voc_dead_letters_replayed_total";
 const PIPELINE_READY: &str = "voc_pipeline_ready";
 
 /// The connector's metrics in a registry of their own. A clone is the same set of metrics.
@@ -64,6 +65,7 @@ pub struct Metrics {
     origins_skipped: IntCounter,
     audit_offsets: IntGaugeVec,
     audit_timestamp: IntGauge,
+    dead_letters_replayed: IntCounterVec,
     pipeline_ready: IntGauge,
 }
 
@@ -169,6 +171,11 @@ impl Metrics {
                 &["stream", "partition", "state"],
             )?,
             audit_timestamp: make.gauge(AUDIT_TIMESTAMP, "when the last audit began, in seconds since 1970")?,
+            dead_letters_replayed: make.counters(
+                DEAD_LETTERS_REPLAYED,
+                "dead letters tried again, by outcome: passed or failed_again",
+                &["outcome"],
+            )?,
             pipeline_ready: make.gauge(PIPELINE_READY, "1 if /readyz answers 200, else 0")?,
             registry: registry.clone(),
         })
@@ -206,6 +213,12 @@ impl Metrics {
     /// Reconciliation found records that are stored already.
     pub fn origins_skipped(&self, records: usize) {
         self.origins_skipped.inc_by(records as u64);
+    }
+
+    /// Dead letters were tried again.
+    pub fn replayed(&self, passed: u64, failed_again: u64) {
+        self.dead_letters_replayed.with_label_values(&["passed"]).inc_by(passed);
+        self.dead_letters_replayed.with_label_values(&["failed_again"]).inc_by(failed_again);
     }
 
     /// A partition's checkpoint.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::config::sections::{self, Source as SourceConfig};
@@ -16,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::monitoring::{self, Readiness};
 use crate::options::Options;
 use crate::sink::{self, Sink};
-use crate::{mirror, source, transform, writer};
+use crate::{dead_letters, mirror, source, transform, writer};
 
 /// Why the connector ended.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,11 @@ impl Legs<'_> {
                 Some(sink)
             }
         };
+        // Beside the legs, and gone with them.
+        let mut jobs = JoinSet::new();
+        if let Some(sink) = sink.clone().filter(|_| !self.options.once) {
+            jobs.spawn(dead_letters::serve::Server::new(self.config, sink, self.metrics.clone()).run());
+        }
         match (&self.config.mirror, sink) {
             (None, None) => Ok(()),
             (None, Some(sink)) => self.store(sink).await,

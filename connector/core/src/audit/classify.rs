@@ -9,6 +9,7 @@ use super::Error;
 use crate::batch::{Batch, Origin, StoredEvent};
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Source};
+use crate::dead_letters::{self, lookup::REPLAY};
 use crate::sink::Sink;
 use crate::sink::audit::{Identity, Standing};
 use crate::source::lookup::{self, Wanted};
@@ -41,7 +42,7 @@ pub(super) async fn classify(
     }
     let mut missing: BTreeSet<u64> = unaccounted.iter().copied().collect();
     let erasures = sink.erasures(&standing.origin).await?;
-    let mut pages = Pages::start(config, standing, missing.clone())?;
+    let mut pages = Pages::start(config, sink, standing, missing.clone())?;
     while let Some(batch) = pages.next().await? {
         let identities: Vec<Identity> = batch.events.iter().map(StoredEvent::identity).collect();
         let present = sink.present(&identities).await?;
@@ -68,13 +69,20 @@ pub(super) struct Pages {
     transform: Option<Transform>,
     origin: Arc<Origin>,
     partition: Arc<StreamPartition>,
+    /// Whether these are letters that passed: one that does not pass now is none of the stream's.
+    is_of_letters: bool,
     records: mpsc::Receiver<Record>,
     reading: tokio::task::JoinHandle<Result<(), lookup::Error>>,
 }
 
 impl Pages {
     /// Begins to read these offsets.
-    pub(super) fn start(config: &Config, standing: &Standing, offsets: BTreeSet<u64>) -> Result<Self, Error> {
+    pub(super) fn start(
+        config: &Config,
+        sink: &Sink,
+        standing: &Standing,
+        offsets: BTreeSet<u64>,
+    ) -> Result<Self, Error> {
         let is_by_broker =
             matches!(&config.source, Source::Fluvio(source) if source.smartmodule == RunsIn::Broker);
         let with = &config.transform.with;
@@ -93,10 +101,17 @@ impl Pages {
             offsets,
         };
         let (found, records) = mpsc::channel(PAGE);
-        let config = config.clone();
-        let reading = tokio::spawn(async move { lookup::look_up(&config, wanted, found).await });
+        let letters = standing.origin.stream.strip_prefix(REPLAY).map(str::to_owned);
+        let is_of_letters = letters.is_some();
+        let (config, sink) = (config.clone(), sink.clone());
+        let reading = tokio::spawn(async move {
+            match letters {
+                Some(stream) => dead_letters::lookup::look_up(&sink, &stream, wanted, found).await,
+                None => lookup::look_up(&config, wanted, found).await,
+            }
+        });
         let (origin, partition) = (Arc::new(standing.origin.clone()), Arc::new(partition));
-        Ok(Self { transform: Some(transform), origin, partition, records, reading })
+        Ok(Self { transform: Some(transform), origin, partition, is_of_letters, records, reading })
     }
 
     /// The next records as what they become: events and dead letters. `None` at the end.
@@ -119,6 +134,9 @@ impl Pages {
         let mut batch = Batch::open(Arc::clone(&self.origin), from_offset, now);
         for enveloped in annotated.envelopes {
             batch.push(enveloped)?;
+        }
+        if self.is_of_letters {
+            batch.dead_letters.clear();
         }
         batch.advance(next_offset, String::new(), false, now);
         Ok(Some(batch))

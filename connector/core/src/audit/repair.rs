@@ -52,7 +52,7 @@ async fn restore(
         return Ok((0, None));
     }
     let missing: BTreeSet<u64> = partition.missing.iter().copied().collect();
-    let mut pages = Pages::start(config, &partition.standing, missing)?;
+    let mut pages = Pages::start(config, sink, &partition.standing, missing)?;
     let mut stored = 0;
     while let Some(batch) = pages.next().await? {
         stored += sink.store_again(batch).await?;

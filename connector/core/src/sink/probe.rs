@@ -42,8 +42,16 @@ pub enum Error {
 }
 
 /// What the connector does in its database, as ClickHouse's rights name it.
-const RIGHTS: [&str; 7] =
-    ["CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "SELECT", "INSERT", "ALTER UPDATE", "ALTER DELETE"];
+const RIGHTS: [&str; 8] = [
+    "CREATE DATABASE",
+    "CREATE TABLE",
+    "CREATE VIEW",
+    "SELECT",
+    "INSERT",
+    "ALTER UPDATE",
+    "ALTER DELETE",
+    "ALTER MODIFY COLUMN",
+];
 
 impl Sink {
     /// Looks once. What is missing is no error: the connector makes it when it starts.
@@ -83,7 +91,7 @@ async fn check_right(client: &Client, right: &'static str, place: String) -> Res
 }
 
 /// With all causes: the client's own words for a server that is not there are `client error (Connect)`.
-fn failed(action: &'static str, source: &ClickHouseError) -> Error {
+pub(super) fn failed(action: &'static str, source: &ClickHouseError) -> Error {
     let mut reason = source.to_string();
     let mut cause = source.source();
     while let Some(next) = cause {

@@ -226,7 +226,7 @@ impl Sink {
     }
 
     /// Enters the rows that the ledger lacks.
-    async fn enter(&self, client: &Client, origin: &Origin, from: u64) -> Result<(), Error> {
+    pub(super) async fn enter(&self, client: &Client, origin: &Origin, from: u64) -> Result<(), Error> {
         let statement = format!(
             "INSERT INTO voc_origins
              SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),

@@ -69,7 +69,7 @@ impl Sink {
     }
 
     /// Writes events; returns those that ClickHouse refused, and whether the others are stored for certain.
-    async fn write_events(
+    pub(super) async fn write_events(
         &self,
         client: &Client,
         whole: &Piece<'_>,
