@@ -18,6 +18,11 @@ pub fn get(port: u16, path: &str) -> Option<Answer> {
     read(agent().get(format!("http://127.0.0.1:{port}{path}")).call())
 }
 
+/// Gets a path as this type of content; none where nobody answers, or not with text.
+pub fn get_as(port: u16, path: &str, accept: &str) -> Option<Answer> {
+    read(agent().get(format!("http://127.0.0.1:{port}{path}")).header("Accept", accept).call())
+}
+
 /// Posts a body; none where nobody answers.
 pub fn post(port: u16, path: &str, body: &str) -> Option<Answer> {
     read(agent().post(format!("http://127.0.0.1:{port}{path}")).send(body))

@@ -1,0 +1,6 @@
+//! Dead letters that come back: replayed, purged, from the command line and the API.
+
+mod history;
+mod jobs;
+mod replay;
+mod rig;
