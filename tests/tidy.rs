@@ -72,8 +72,8 @@ const LINES: usize = 400;
 const CODE: [&str; 9] = ["rs", "sql", "py", "sh", "yml", "yaml", "js", "css", "html"];
 
 /// What the last word of a metric's name may be: the unit, or what is counted.
-const METRIC_ENDS: [&str; 9] =
-    ["total", "seconds", "bytes", "rows", "records", "offset", "ready", "ratio", "info"];
+const METRIC_ENDS: [&str; 10] =
+    ["total", "seconds", "bytes", "rows", "records", "offset", "offsets", "ready", "ratio", "info"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()

@@ -7,6 +7,7 @@
 //! stored. A file that is shorter than what was read was cut, and begins a new generation.
 
 pub(crate) mod lines;
+pub(super) mod lookup;
 
 use std::fs::File;
 use std::io::Read;

@@ -8,9 +8,10 @@
 //! What stops the source is in [`Error`]; everything else (a leader that is down, a topic that is not
 //! there yet) is tried again for ever, and shows in `/readyz`.
 
-pub(super) mod bookmark;
+mod bookmark;
 mod chunks;
 mod error;
+pub(super) mod lookup;
 mod partition;
 mod reader;
 mod sequence;

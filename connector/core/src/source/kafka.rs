@@ -18,8 +18,9 @@
 
 mod burst;
 mod check;
-pub(super) mod client;
+mod client;
 mod error;
+pub(super) mod lookup;
 pub(super) mod mark;
 mod partition;
 pub mod probe;

@@ -1,10 +1,6 @@
 //! Records by their offsets, read once more: for an audit that asks what a lost row was, and for its repair.
 //! Beside the source that is running, and without its knowledge: no group is joined, nothing is committed.
 
-mod file;
-mod fluvio;
-mod kafka;
-
 use std::collections::BTreeSet;
 
 use tokio::sync::mpsc;
@@ -46,7 +42,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
+    pub(super) fn unreadable(&self, reason: impl std::fmt::Display) -> Error {
         Error::Unreadable { partition: self.partition.clone(), reason: format!("{reason}") }
     }
 }
@@ -61,14 +57,14 @@ pub async fn look_up(config: &Config, wanted: Wanted, found: mpsc::Sender<Record
     match &config.source {
         Source::File(source) if source.stream == *stream => {
             let path = source.path.clone();
-            blocking(move || file::look_up(&path, &wanted, &found)).await
+            blocking(move || super::file::lookup::look_up(&path, &wanted, &found)).await
         }
         Source::Kafka(source) if source.topics.contains(stream) => {
             let source = source.clone();
-            blocking(move || kafka::look_up(&source, &wanted, &found)).await
+            blocking(move || super::kafka::lookup::look_up(&source, &wanted, &found)).await
         }
         Source::Fluvio(source) if source.topics.contains(stream) => {
-            fluvio::look_up(&config.fluvio, &wanted, &found).await
+            super::fluvio::lookup::look_up(&config.fluvio, &wanted, &found).await
         }
         _ => Err(Error::NoSource(stream.clone())),
     }

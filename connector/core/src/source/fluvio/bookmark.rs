@@ -6,26 +6,26 @@ use sha2::{Digest, Sha256};
 
 /// A note about the last record that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::source) struct Bookmark {
+pub(super) struct Bookmark {
     /// The first half of the SHA-256 of the record before the checkpoint, as it was sent; absent where
     /// that record was evicted unread.
-    pub(in crate::source) digest: Option<String>,
+    pub(super) digest: Option<String>,
     /// Topic, partition, generation and offset of the last record from each partition of Kafka.
-    pub(in crate::source) mirrored: Vec<(String, u32, u32, u64)>,
+    pub(super) mirrored: Vec<(String, u32, u32, u64)>,
 }
 
 impl Bookmark {
     /// Reads one. What cannot be read was written by nobody we know, and says nothing.
-    pub(in crate::source) fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
     }
 
-    pub(in crate::source) fn write(&self) -> String {
+    pub(super) fn write(&self) -> String {
         serde_json::to_string(self).expect("a bookmark is plain JSON")
     }
 }
 
-pub(in crate::source) fn digest(original: &[u8]) -> String {
+pub(super) fn digest(original: &[u8]) -> String {
     Sha256::digest(original).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -79,7 +79,7 @@ fn settings(config: &Config, once: bool) -> ClientConfig {
 
 /// Settings for the client that looks whether partitions still are what they were: the same, but it
 /// reads one record of each, and waits for none.
-pub(in crate::source) fn for_check(config: &Config) -> ClientConfig {
+pub(super) fn for_check(config: &Config) -> ClientConfig {
     let mut client = settings(config, true);
     client.set("statistics.interval.ms", "0");
     client.remove("debug");

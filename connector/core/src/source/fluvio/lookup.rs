@@ -2,15 +2,15 @@
 
 use tokio::sync::mpsc;
 
-use super::{Error, Wanted};
+use super::bookmark::{Bookmark, digest};
 use crate::cluster::{Cluster, Incoming};
 use crate::config::sections::Cluster as Config;
 use crate::mirror::key::Place;
-use crate::source::fluvio::bookmark::{Bookmark, digest};
+use crate::source::lookup::{Error, Wanted};
 use crate::source::{Position, Record};
 
 /// Asks the leader for every batch that holds something wanted.
-pub(super) async fn look_up(
+pub(in crate::source) async fn look_up(
     config: &Config,
     wanted: &Wanted,
     found: &mpsc::Sender<Record>,

@@ -8,17 +8,21 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::{Error, Wanted};
+use super::client;
+use super::mark::Mark;
 use crate::config::kafka::Kafka as Config;
-use crate::source::kafka::client;
-use crate::source::kafka::mark::Mark;
+use crate::source::lookup::{Error, Wanted};
 use crate::source::{Position, Record};
 
 /// How long the broker may take for a record that it should have.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads from the first wanted offset to the last. Blocks its thread.
-pub(super) fn look_up(config: &Config, wanted: &Wanted, found: &mpsc::Sender<Record>) -> Result<(), Error> {
+pub(in crate::source) fn look_up(
+    config: &Config,
+    wanted: &Wanted,
+    found: &mpsc::Sender<Record>,
+) -> Result<(), Error> {
     let consumer: BaseConsumer =
         client::for_check(config).create().map_err(|error| wanted.unreadable(error))?;
     let (topic, number) = (&wanted.partition.stream, number(wanted)?);

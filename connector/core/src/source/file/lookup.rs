@@ -8,12 +8,16 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Error, Wanted};
+use super::lines::{Bookmark, Lines, hex};
 use crate::source::Record;
-use crate::source::file::lines::{Bookmark, Lines, hex};
+use crate::source::lookup::{Error, Wanted};
 
 /// Reads the file from its start. Blocks its thread.
-pub(super) fn look_up(path: &Path, wanted: &Wanted, found: &mpsc::Sender<Record>) -> Result<(), Error> {
+pub(in crate::source) fn look_up(
+    path: &Path,
+    wanted: &Wanted,
+    found: &mpsc::Sender<Record>,
+) -> Result<(), Error> {
     let unreadable = |error: std::io::Error| wanted.unreadable(format!("{}: {error}", path.display()));
     let bookmark = Bookmark::parse(&wanted.bookmark);
     let bookmark = bookmark.ok_or_else(|| wanted.unreadable("its checkpoint has no bookmark of a file"))?;
