@@ -10,7 +10,7 @@ mod event;
 mod fault;
 mod phrases;
 pub mod plain;
-mod random;
+pub(crate) mod random;
 mod schedule;
 mod time;
 

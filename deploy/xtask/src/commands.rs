@@ -44,8 +44,25 @@ pub(crate) fn generate(workspace: &Workspace, args: &[String]) -> Result<ExitCod
 
 /// `cargo xtask bench`
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
-    compilers()?;
     let is_of_cluster = args.iter().any(|argument| argument == "cluster");
+    become_stack(workspace, "voc-bench", args, is_of_cluster)
+}
+
+/// `cargo xtask chaos`
+pub(crate) fn chaos(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    // A file has no holes to be noticed, so leaving contiguity out means a cluster.
+    let is_of_cluster = |argument: &String| argument.ends_with("cluster") || argument.ends_with("contiguity");
+    become_stack(workspace, "voc-chaos", args, args.iter().any(is_of_cluster))
+}
+
+/// Becomes a program of `tests/` that starts everything else.
+fn become_stack(
+    workspace: &Workspace,
+    program: &str,
+    args: &[String],
+    is_of_cluster: bool,
+) -> Result<ExitCode> {
+    compilers()?;
     let places = Places {
         modules: Some(wasm::prepare(workspace)?),
         library: Some(chdb::prepare()?),
@@ -54,7 +71,7 @@ pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> 
         ..Places::default()
     };
     workspace.build()?;
-    let mut command = Command::new(workspace.binary("voc-bench"));
+    let mut command = Command::new(workspace.binary(program));
     places.tell(&mut command, workspace);
     become_it(command.args(args))
 }

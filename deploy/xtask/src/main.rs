@@ -48,6 +48,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kill, cut and stall what runs, under load, and see that no event is lost, doubled or altered
+    Chaos {
+        /// Passed on to `voc-chaos`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Feed the transform random and mutated events for a while
     Fuzz {
         /// How long, in minutes
@@ -85,6 +91,7 @@ fn run(command: Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Annotate { args } => commands::annotate(workspace, &args),
         Command::Generate { args } => commands::generate(workspace, &args),
         Command::Bench { args } => commands::bench(workspace, &args),
+        Command::Chaos { args } => commands::chaos(workspace, &args),
         Command::Fuzz { minutes } => commands::fuzz(workspace, minutes),
         Command::Become { .. } => unreachable!("handled before a workspace is looked for"),
     }

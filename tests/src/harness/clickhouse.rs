@@ -39,6 +39,11 @@ impl ClickHouse {
         self.port
     }
 
+    /// The process itself.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Ends it with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -58,6 +58,12 @@ impl Stage {
         self.folder.path()
     }
 
+    /// Leaves the folder there when the stage ends.
+    pub fn keep_folder(&mut self) -> &Path {
+        self.folder.disable_cleanup(true);
+        self.folder.path()
+    }
+
     /// Starts a connector.
     pub fn connector(&self, arguments: &[&str]) -> Connector {
         Connector::start(self.folder(), &self.config, arguments)

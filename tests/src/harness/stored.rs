@@ -6,11 +6,11 @@ use super::clickhouse::Database;
 use super::oracle::Oracle;
 
 /// An event's row as the [`Oracle`] writes it.
-const EVENT: &str = "hex(tenant_id), event_id, toUnixTimestamp64Micro(ts), event_type, schema_version, \
+pub(crate) const EVENT: &str = "hex(tenant_id), event_id, toUnixTimestamp64Micro(ts), event_type, schema_version, \
                      ifNull(toString(sentiment), 'null'), hex(SHA256(payload))";
 
 /// A dead letter's row as the [`Oracle`] writes it.
-const DEAD_LETTER: &str = "hex(tenant_id), code, hex(field), hex(SHA256(original))";
+pub(crate) const DEAD_LETTER: &str = "hex(tenant_id), code, hex(field), hex(SHA256(original))";
 
 /// The stream is stored completely and once: physically (every origin once, by the ledger and in the
 /// tables, without FINAL) and logically (every event once, with FINAL).

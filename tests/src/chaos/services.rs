@@ -1,0 +1,82 @@
+//! What is started once and lasts for a campaign: ClickHouse, and for a cluster Kafka and Fluvio.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Topology;
+use crate::harness::clickhouse::ClickHouse;
+use crate::harness::fluvio::Fluvio;
+use crate::harness::kafka::Kafka;
+use crate::harness::variable;
+
+/// The name under which the cluster knows the SmartModule.
+const SMARTMODULE: &str = "voc-smartmodule";
+
+/// Partitions of a topic.
+pub const PARTITIONS: usize = 2;
+
+/// The services.
+#[derive(Debug)]
+pub struct Services {
+    /// Where the events go.
+    pub clickhouse: ClickHouse,
+    cluster: Option<Cluster>,
+}
+
+/// Where the events come from, and what they pass.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Has a topic for each stage.
+    pub kafka: Kafka,
+    /// Has one too, and the SmartModule.
+    pub fluvio: Fluvio,
+}
+
+impl Services {
+    /// Starts what the topology has.
+    ///
+    /// # Panics
+    /// Where one does not come to answer.
+    #[must_use]
+    pub fn start(topology: Topology) -> Self {
+        let cluster = (topology == Topology::Cluster).then(|| {
+            let cluster = Cluster { kafka: Kafka::start(), fluvio: Fluvio::start() };
+            cluster.fluvio.create_smartmodule(SMARTMODULE, Path::new(&variable("VOC_SMARTMODULE")));
+            cluster
+        });
+        Self { clickhouse: ClickHouse::start(), cluster }
+    }
+
+    /// The cluster.
+    ///
+    /// # Panics
+    /// On one machine.
+    pub fn cluster(&mut self) -> &mut Cluster {
+        self.cluster.as_mut().expect("faults of a cluster are planned for a cluster")
+    }
+}
+
+impl Cluster {
+    /// Makes a Kafka topic, and configures both legs of a connector for it.
+    ///
+    /// # Panics
+    /// Where Kafka refuses.
+    pub fn configure(&self, config: &mut Value, topic: &str) {
+        self.kafka.create_topic(topic, PARTITIONS, &[]);
+        config["meta"]["topic"] = topic.into();
+        config["fluvio"] = json!({ "endpoint": self.fluvio.endpoint() });
+        config["transforms"][0]["uses"] = SMARTMODULE.into();
+        config["source"] = json!({ "kind": "fluvio", "fluvio": {} });
+        config["mirror"] = json!({
+            "kafka": {
+                "bootstrap": self.kafka.bootstrap(),
+                "group_id": format!("mirror-{topic}"),
+                "topics": [topic],
+                // How long Kafka waits for a member that was killed: the least that it takes here.
+                "properties": { "session.timeout.ms": "1500", "heartbeat.interval.ms": "300" },
+            },
+            "topics": { topic: topic },
+        });
+    }
+}
