@@ -2,12 +2,13 @@
 //! say whether any event was lost, doubled or altered.
 //!
 //! ```text
-//! load ─▶ rig (connector ─▶ proxy ─▶ ClickHouse) ─▶ oracle
+//! load ─▶ rig (connector ─▶ proxy ─▶ ClickHouse on a disk) ─▶ oracle
 //!          ▲
-//! plan ─▶ fault
+//! plan ─▶ fault                                 campaign: cycle after cycle, with a log
 //! ```
 
 pub mod campaign;
+pub mod disk;
 pub mod fault;
 pub mod load;
 pub mod log;

@@ -42,11 +42,13 @@ enum Tier {
     Kafka,
     /// Also with a real Fluvio cluster
     Cluster,
+    /// The fault harness on one machine, a few cycles of another seed each time
+    Chaos,
 }
 
 impl Tier {
-    const SUITE: [Self; 6] =
-        [Self::Unit, Self::Wasm, Self::Clickhouse, Self::Python, Self::Kafka, Self::Cluster];
+    const SUITE: [Self; 7] =
+        [Self::Unit, Self::Wasm, Self::Clickhouse, Self::Python, Self::Kafka, Self::Cluster, Self::Chaos];
 
     fn name(self) -> &'static str {
         match self {
@@ -59,6 +61,7 @@ impl Tier {
             Self::Python => "python",
             Self::Kafka => "kafka",
             Self::Cluster => "cluster",
+            Self::Chaos => "chaos",
         }
     }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use voc_tests::chaos::campaign::{self, Options, Outcome};
-use voc_tests::chaos::{self, log};
+use voc_tests::chaos::{self, disk, log};
 
 /// Runs the real binaries under load, one fault after the other, and looks whether an event is lost, doubled or
 /// altered
@@ -56,7 +56,9 @@ fn parse_replay(text: &str) -> Result<(u64, u64), String> {
 }
 
 fn main() -> anyhow::Result<ExitCode> {
-    let options = options(Cli::parse())?;
+    let cli = Cli::parse();
+    disk::own_mounts();
+    let options = options(cli)?;
     println!("seed {}, {}", options.seed, options.topology.as_str());
     let outcome = campaign::run(&options)?;
     print(&options, &outcome);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::proxy::{Release, Table, Trap};
+use super::proxy::{Proxy, Release, Table, Trap};
 use super::rig::Rig;
 
 /// How long is waited for the insert that a fault wants to meet. Where none comes, the fault comes then.
@@ -11,6 +11,9 @@ const MEETING: Duration = Duration::from_secs(3);
 
 /// How long a connector that was frozen may take to notice that it has been replaced, before it is killed.
 const NOTICING: Duration = Duration::from_secs(3);
+
+/// ClickHouse's code for a disk that is full.
+const NOT_ENOUGH_SPACE: u32 = 243;
 
 /// When a fault comes, behind the burst of its cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,12 @@ pub enum Fault {
     KillSpu { at: Moment },
     /// SIGKILL to Kafka, which is started again.
     KillKafka { at: Moment },
+    /// All connections to the SPU are cut for a while.
+    CutSpu { at: Moment, pause: Duration },
+    /// No byte moves to or from the SPU for a while.
+    StallSpu { at: Moment, pause: Duration },
+    /// The SPU does what it is asked for a while, and none of its answers arrives.
+    DeafenSpu { at: Moment, pause: Duration },
 }
 
 impl Fault {
@@ -176,6 +185,9 @@ impl Fault {
                 cluster.kafka.kill();
                 cluster.kafka.start_again();
             }
+            Self::CutSpu { at, pause } => break_spu(rig, at, pause, Proxy::cut),
+            Self::StallSpu { at, pause } => break_spu(rig, at, pause, Proxy::stall),
+            Self::DeafenSpu { at, pause } => break_spu(rig, at, pause, Proxy::deafen),
         }
         rig.proxy.release(Release::Deliver);
         rig.proxy.mend();
@@ -225,10 +237,24 @@ fn freeze_connector(rig: &mut Rig, at: Moment) {
     }
 }
 
+fn break_spu(rig: &mut Rig, at: Moment, pause: Duration, how: fn(&Proxy)) {
+    meet(rig, at);
+    let proxy = &rig.services.cluster().proxy;
+    how(proxy);
+    pass(pause);
+    proxy.mend();
+}
+
 fn full_disk(rig: &mut Rig, at: Moment, pause: Duration) {
     meet(rig, at);
-    // NOT_ENOUGH_SPACE
     rig.proxy.release(Release::Drop);
-    caught(rig, Table::Events, Trap::Answer { code: 243, is_carried_out: false });
-    pass(pause);
+    if let Some(disk) = &rig.services.disk {
+        disk.fill();
+        pass(pause);
+        disk.empty();
+    } else {
+        let trap = Trap::Answer { code: NOT_ENOUGH_SPACE, is_carried_out: false };
+        caught(rig, Table::Events, trap);
+        pass(pause);
+    }
 }

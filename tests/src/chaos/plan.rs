@@ -58,10 +58,13 @@ enum Kind {
     Recreate,
     KillSpu,
     KillKafka,
+    CutSpu,
+    StallSpu,
+    DeafenSpu,
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 24] = [
         Self::KillConnector,
         Self::KillClickHouse,
         Self::KillBoth,
@@ -83,6 +86,9 @@ impl Kind {
         Self::Recreate,
         Self::KillSpu,
         Self::KillKafka,
+        Self::CutSpu,
+        Self::StallSpu,
+        Self::DeafenSpu,
     ];
 
     /// How often it comes, in proportion to the others. What takes long to come back comes seldom.
@@ -91,9 +97,11 @@ impl Kind {
             (Self::KillConnector, _) => 14,
             (Self::KillClickHouse | Self::LateInsert, _) => 10,
             (Self::KillBoth | Self::FreezeConnector | Self::Rewind, _) => 7,
-            (Self::KillSpu | Self::KillKafka, Topology::OneMachine) | (Self::Recreate, Topology::Cluster) => {
-                0
-            }
+            (
+                Self::KillSpu | Self::KillKafka | Self::CutSpu | Self::StallSpu | Self::DeafenSpu,
+                Topology::OneMachine,
+            )
+            | (Self::Recreate, Topology::Cluster) => 0,
             (Self::KillSpu, Topology::Cluster) => 8,
             (Self::KillKafka, Topology::Cluster) => 4,
             _ => 5,
@@ -107,7 +115,7 @@ impl Kind {
             Layer::Fence => matches!(self, Self::LateInsert | Self::FreezeConnector),
             Layer::Ledger => matches!(self, Self::KillConnector | Self::KillBoth | Self::Rewind),
             Layer::Token => matches!(self, Self::LoseAnswer | Self::UnknownError),
-            Layer::Contiguity => matches!(self, Self::KillSpu),
+            Layer::Contiguity => matches!(self, Self::KillSpu | Self::CutSpu | Self::StallSpu),
             Layer::Generation => matches!(self, Self::Recreate),
             Layer::Final => false,
         }
@@ -119,7 +127,7 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, cycle: u64, topology: Topology, without: Option<Layer>) -> Self {
         let mut random = Random::new(seed ^ 0x6368_616f_732e_706c, cycle);
-        let burst = 200 + random.index(1_300);
+        let burst = 300 + random.index(2_500);
         let weights = Kind::ALL.map(|kind| kind.weight(topology, without));
         let mut place = random.below(weights.iter().sum());
         let kind = Kind::ALL.into_iter().zip(weights).find(|(_, weight)| {
@@ -175,6 +183,9 @@ fn fault(kind: Kind, random: &mut Random) -> Fault {
         Kind::Recreate => Fault::Recreate { is_longer: random.percent(50) },
         Kind::KillSpu => Fault::KillSpu { at: moment(random) },
         Kind::KillKafka => Fault::KillKafka { at: moment(random) },
+        Kind::CutSpu => Fault::CutSpu { at: moment(random), pause: pause(random) },
+        Kind::StallSpu => Fault::StallSpu { at: moment(random), pause: pause(random) },
+        Kind::DeafenSpu => Fault::DeafenSpu { at: moment(random), pause: pause(random) },
     }
 }
 

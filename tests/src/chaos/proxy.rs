@@ -66,7 +66,7 @@ pub enum Release {
     Drop,
 }
 
-/// A proxy before a ClickHouse. It serves until the process ends.
+/// A proxy before a server: traps are for ClickHouse, the rest is for any. It serves until the process ends.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -94,6 +94,8 @@ struct State {
     is_cut: bool,
     /// Bytes do not move.
     is_stalled: bool,
+    /// Requests arrive, and answers do not.
+    is_deaf: bool,
     /// Connections that are open, to be cut.
     open: Vec<TcpStream>,
 }
@@ -181,11 +183,17 @@ impl Proxy {
         self.shared.lock().is_stalled = true;
     }
 
-    /// Everything passes again.
+    /// Requests arrive and answers do not, until [`Proxy::mend`].
+    pub fn deafen(&self) {
+        self.shared.lock().is_deaf = true;
+    }
+
+    /// Everything passes again. A connection that has missed an answer is cut.
     pub fn mend(&self) {
         let mut state = self.shared.lock();
         state.is_cut = false;
         state.is_stalled = false;
+        state.is_deaf = false;
         self.shared.changed.notify_all();
     }
 }
@@ -228,6 +236,16 @@ impl Shared {
                 None => state = self.wait(state, Duration::from_secs(60)),
             }
         }
+    }
+
+    /// Waits while answers do not arrive; whether one has been missed.
+    fn is_missed(&self) -> bool {
+        let mut state = self.lock();
+        let is_missed = state.is_deaf;
+        while state.is_deaf {
+            state = self.wait(state, Duration::from_secs(60));
+        }
+        is_missed
     }
 
     fn until_not_stalled(&self) {

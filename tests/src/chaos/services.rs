@@ -5,6 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Topology;
+use super::disk::Disk;
+use super::proxy::Proxy;
 use crate::harness::clickhouse::ClickHouse;
 use crate::harness::fluvio::Fluvio;
 use crate::harness::kafka::Kafka;
@@ -21,6 +23,8 @@ pub const PARTITIONS: usize = 2;
 pub struct Services {
     /// Where the events go.
     pub clickhouse: ClickHouse,
+    /// What it writes on, where there may be one of its own.
+    pub disk: Option<Disk>,
     cluster: Option<Cluster>,
 }
 
@@ -31,21 +35,28 @@ pub struct Cluster {
     pub kafka: Kafka,
     /// Has one too, and the SmartModule.
     pub fluvio: Fluvio,
+    /// The network before its SPU.
+    pub proxy: Proxy,
 }
 
 impl Services {
-    /// Starts what the topology has.
+    /// Starts what the topology has, and says how a disk is made full.
     ///
     /// # Panics
     /// Where one does not come to answer.
     #[must_use]
     pub fn start(topology: Topology) -> Self {
         let cluster = (topology == Topology::Cluster).then(|| {
-            let cluster = Cluster { kafka: Kafka::start(), fluvio: Fluvio::start() };
+            let (fluvio, proxy) = Fluvio::start_behind(Proxy::start, |proxy| Some(proxy.port()));
+            let cluster = Cluster { kafka: Kafka::start(), fluvio, proxy };
             cluster.fluvio.create_smartmodule(SMARTMODULE, Path::new(&variable("VOC_SMARTMODULE")));
             cluster
         });
-        Self { clickhouse: ClickHouse::start(), cluster }
+        let disk = Disk::mount();
+        let folder = disk.as_ref().map_or_else(tempfile::tempdir, |disk| tempfile::tempdir_in(disk.path()));
+        let folder = folder.expect("a temporary folder");
+        println!("full disk: {}", if disk.is_some() { "a tmpfs that is filled" } else { "error 243, faked" });
+        Self { clickhouse: ClickHouse::start_in(folder), disk, cluster }
     }
 
     /// The cluster.

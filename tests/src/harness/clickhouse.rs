@@ -23,7 +23,14 @@ impl ClickHouse {
     /// # Panics
     /// Where it does not come to listen.
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// Starts one in this folder.
+    ///
+    /// # Panics
+    /// Where it does not come to listen.
+    pub fn start_in(folder: TempDir) -> Self {
         let (process, port) = spawn(folder.path(), 0);
         Self { process, port, folder }
     }

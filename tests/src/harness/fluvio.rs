@@ -43,6 +43,15 @@ impl Fluvio {
     /// # Panics
     /// Where it does not come to answer.
     pub fn start() -> Self {
+        Self::start_behind(|_| (), |()| None).0
+    }
+
+    /// Starts one whose clients reach the SPU through something else: what `before` puts before its port, and
+    /// which listens on `port`, or nothing.
+    ///
+    /// # Panics
+    /// Where it does not come to answer.
+    pub fn start_behind<P>(before: impl FnOnce(u16) -> P, port: impl Fn(&P) -> Option<u16>) -> (Self, P) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ports = Ports { controller: ports::free(), spu: ports::free() };
         let [public, private] = ports.controller.map(address);
@@ -53,14 +62,16 @@ impl Fluvio {
         controller.said("Streaming Controller started");
 
         run(program("fluvio", folder.path()).args(["profile", "add", "tests", &public, "local"]));
-        let [public, private] = ports.spu.map(address);
+        let proxy = before(ports.spu[0]);
+        let public = address(port(&proxy).unwrap_or(ports.spu[0]));
+        let private = address(ports.spu[1]);
         let mut register = program("fluvio", folder.path());
         register.args(["cluster", "spu", "register", "--id", SPU]);
         run(register.args(["--public-server", &public, "--private-server", &private]));
         let spu = spawn_spu(folder.path(), ports);
         let cluster = Self { spu, _controller: controller, ports, folder };
         cluster.until_it_serves();
-        cluster
+        (cluster, proxy)
     }
 
     /// The one that all tests share that leave it running: each has topics of its own.

@@ -12,6 +12,9 @@ use crate::commands::Places;
 use crate::prepare::{chdb, cluster, kafka, python, wasm};
 use crate::workspace::{Workspace, run as run_command};
 
+/// Cycles of the fault harness: a minute at most.
+const CHAOS_CYCLES: &str = "25";
+
 /// Runs the wanted tiers together. What a tier needs and cannot be had makes it not run.
 pub(super) fn run(workspace: &Workspace, wanted: &[Tier], report: &mut Report) -> Result<()> {
     let mut parts = Parts::default();
@@ -25,14 +28,38 @@ pub(super) fn run(workspace: &Workspace, wanted: &[Tier], report: &mut Report) -
             report.did_not_run(tier.name(), &missing.join("; "), &enable(*tier));
         }
     }
-    if ran.is_empty() {
-        return Ok(());
+    let is_chaos = ran.contains(&Tier::Chaos);
+    ran.retain(|tier| *tier != Tier::Chaos);
+    if !ran.is_empty() {
+        run_tests(workspace, &ran, &parts.places, report)?;
+    } else if is_chaos {
+        workspace.build()?;
     }
+    if is_chaos {
+        report.ran(Tier::Chaos.name(), Count::of_check(chaos(workspace, &parts.places)));
+    }
+    Ok(())
+}
+
+/// The tiers that are test binaries.
+fn run_tests(workspace: &Workspace, ran: &[Tier], places: &Places, report: &mut Report) -> Result<()> {
     let features = ran.iter().flat_map(|tier| features_of(*tier)).copied().collect::<Vec<_>>().join(",");
     let names = ran.iter().map(|tier| tier.name()).collect::<Vec<_>>().join(", ");
-    let configure = |command: &mut Command| parts.places.tell(command, workspace);
-    report.ran(&names, build_and_test(workspace, &packages(&ran), &features, configure)?);
+    let configure = |command: &mut Command| places.tell(command, workspace);
+    report.ran(&names, build_and_test(workspace, &packages(ran), &features, configure)?);
     Ok(())
+}
+
+/// A campaign counts as one test. It prints its seed.
+fn chaos(workspace: &Workspace, places: &Places) -> bool {
+    println!("── voc-chaos --cycles {CHAOS_CYCLES}");
+    let mut command = Command::new(workspace.binary("voc-chaos"));
+    places.tell(command.args(["--cycles", CHAOS_CYCLES]), workspace);
+    let result = run_command(&mut command, "voc-chaos");
+    if let Err(error) = &result {
+        println!("{error:#}");
+    }
+    result.is_ok()
 }
 
 /// What a tier may need.
@@ -75,7 +102,7 @@ impl Parts {
 fn needs_of(tier: Tier) -> &'static [Part] {
     match tier {
         Tier::Wasm => &[Part::Modules],
-        Tier::Clickhouse => &[Part::Modules, Part::Library],
+        Tier::Clickhouse | Tier::Chaos => &[Part::Modules, Part::Library],
         Tier::Python => &[Part::Library, Part::Interpreter],
         Tier::Kafka => &[Part::Modules, Part::Library, Part::Kafka],
         Tier::Cluster => &[Part::Modules, Part::Library, Part::Kafka, Part::Fluvio],
@@ -149,7 +176,7 @@ fn features_of(tier: Tier) -> &'static [&'static str] {
 fn enable(tier: Tier) -> String {
     let how = match tier {
         Tier::Wasm => "rustup target add wasm32-unknown-unknown",
-        Tier::Clickhouse => "apt-get install npm, or VOC_LIBCHDB=/path/to/libchdb.so",
+        Tier::Clickhouse | Tier::Chaos => "apt-get install npm, or VOC_LIBCHDB=/path/to/libchdb.so",
         Tier::Kafka => kafka::TO_GET,
         Tier::Cluster => return format!("what kafka needs, and Fluvio: {}", cluster::TO_GET),
         _ => "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect",

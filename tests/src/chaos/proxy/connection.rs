@@ -126,6 +126,9 @@ impl<'a> Connection<'a> {
         loop {
             let length = server.read(&mut block)?;
             self.shared.until_not_stalled();
+            if self.shared.is_missed() {
+                return Ok(());
+            }
             let trap = self.answer.lock().expect("no panic while locked").take();
             match trap {
                 // Whatever it is that the server says: it has done what it was asked.
