@@ -245,16 +245,26 @@ fn break_spu(rig: &mut Rig, at: Moment, pause: Duration, how: fn(&Proxy)) {
     proxy.mend();
 }
 
+/// The disk is filled while nothing is written to it, so that every write is refused before it begins. What
+/// libchdb 26.7 writes in the very moment in which a disk becomes full, it takes for stored, with empty files
+/// (found here, and seen without a connector): that would be its loss and not ours.
 fn full_disk(rig: &mut Rig, at: Moment, pause: Duration) {
     meet(rig, at);
     rig.proxy.release(Release::Drop);
-    if let Some(disk) = &rig.services.disk {
-        disk.fill();
-        pass(pause);
-        disk.empty();
-    } else {
-        let trap = Trap::Answer { code: NOT_ENOUGH_SPACE, is_carried_out: false };
-        caught(rig, Table::Events, trap);
-        pass(pause);
+    rig.proxy.cut();
+    match &rig.services.disk {
+        Some(disk) if rig.is_quiet() => {
+            disk.fill();
+            rig.proxy.mend();
+            pass(pause);
+            disk.empty();
+        }
+        _ => {
+            rig.proxy.mend();
+            let trap = Trap::Answer { code: NOT_ENOUGH_SPACE, is_carried_out: false };
+            caught(rig, Table::Events, trap);
+            rig.note("the error is faked");
+        }
     }
+    rig.stage.database.run("SYSTEM START MERGES");
 }

@@ -18,8 +18,8 @@ use crate::harness::kafka::record::Record;
 const TICK: Duration = Duration::from_millis(20);
 const LINES_A_TICK: usize = 12;
 
-/// More than any stage is sent.
-const ENDLESS: u64 = 1 << 40;
+/// More than any stage is sent, and not so many more that all of them would be of one day.
+const ENOUGH: u64 = 400_000;
 
 /// Where the lines go.
 pub enum Target {
@@ -62,7 +62,7 @@ struct State {
 /// The lines of this seed: some bad in every way but size, some sent twice, of several tenants.
 fn options(seed: u64) -> Options {
     Options {
-        events: ENDLESS,
+        events: ENOUGH,
         tenants: 6,
         seed,
         until_ms: now_ms(),
@@ -180,7 +180,7 @@ impl State {
         let mut texts = vec![Vec::new(); count];
         for _ in 0..lines {
             let mut line = Vec::new();
-            self.generator.write_next(&mut line);
+            self.generator.write_next(&mut line).expect("a stage ends before its events do");
             let partition = usize::try_from(self.sent).unwrap_or_default() % count;
             self.sent += 1;
             self.in_file += 1;

@@ -206,6 +206,20 @@ impl<'a> Rig<'a> {
         assert!(process.is_running(), "ClickHouse ended:\n{}", process.log());
     }
 
+    /// Keeps merges from beginning, and waits a moment until ClickHouse writes nothing; whether that came.
+    ///
+    /// # Panics
+    /// Where ClickHouse refuses.
+    pub fn is_quiet(&self) -> bool {
+        self.stage.database.run("SYSTEM STOP MERGES");
+        let writes = "SELECT (SELECT count() FROM system.merges) +
+            (SELECT count() FROM system.processes WHERE query NOT LIKE '%system.processes%')";
+        (0..40).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            self.stage.database.number(writes) == 0
+        })
+    }
+
     /// Keeps the checkpoints of now, so that a later cycle can put them back.
     pub fn keep_checkpoints(&mut self) {
         let query = format!("SELECT {CHECKPOINT} FROM voc_checkpoints FINAL FORMAT TSV");
