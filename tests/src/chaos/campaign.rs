@@ -176,6 +176,10 @@ impl Stage {
             let failure = "the oracles differ from what was sent".to_owned();
             self.failure = Some((self.cycle, failure));
         }
+        // The connector's own view has to be the same. One without a layer has none.
+        if self.failure.is_none() && options.without.is_none() {
+            self.failure = rig.audit().map(|said| (self.cycle, format!("the audit finds fault:\n{said}")));
+        }
         if self.failure.is_none() {
             let database = rig.stage.database.name();
             rig.stage.database.run(&format!("DROP DATABASE {database} SYNC"));

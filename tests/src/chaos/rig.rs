@@ -1,15 +1,18 @@
 //! A stage for some cycles: a database, a stream and a connector of their own, on services that last longer.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
+
+use voc_connector_core::config::environment::VARIABLES;
 
 use super::load::{Load, Target};
 use super::proxy::{Proxy, Release};
 use super::services::{PARTITIONS, Services};
 use super::{Layer, Topology};
 use crate::harness::connector::Connector;
-use crate::harness::eventually;
 use crate::harness::stage::Stage;
+use crate::harness::{binary, eventually};
 
 /// Lines of a file above which none is replaced by a longer one, so that a cycle stays short.
 const LONG: u64 = 12_000;
@@ -269,6 +272,21 @@ impl<'a> Rig<'a> {
             }
         }
         self.load.go_on();
+    }
+
+    /// What the connector's own audit says, where it finds fault.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn audit(&self) -> Option<String> {
+        let mut audit = Command::new(binary("voc-connector"));
+        audit.args(["audit", "--config"]).arg(self.stage.folder().join("Connector.yaml"));
+        for (variable, _) in VARIABLES {
+            audit.env_remove(variable);
+        }
+        let output = audit.output().expect("the connector starts");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (!output.status.success()).then_some(said)
     }
 
     /// Keeps the folder with the logs, to be looked at.
