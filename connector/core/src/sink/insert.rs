@@ -178,7 +178,8 @@ async fn begin<R: Row>(
     Ok(if is_tokened {
         insert.with_setting("insert_deduplication_token", piece.token())
     } else {
-        insert.with_setting("insert_deduplicate", "0")
+        // The newer name overrides the older one, and is on by default.
+        insert.with_setting("insert_deduplicate", "0").with_setting("deduplicate_insert", "disable")
     })
 }
 
