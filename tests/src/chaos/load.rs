@@ -151,6 +151,11 @@ impl Load {
         std::fs::rename(&new, &path).expect("a file can be replaced");
     }
 
+    /// Whether a file was taken away.
+    pub fn has_former_files(&self) -> bool {
+        !self.shared.lock().former.is_empty()
+    }
+
     /// The files with all that was sent: those that were taken away, in their order, then those of now.
     pub fn files(&self) -> Vec<PathBuf> {
         let state = self.shared.lock();
