@@ -114,6 +114,10 @@ const FIRST: &str = "
         SELECT first_offset FROM voc_gaps WHERE {of_partition}
         UNION ALL
         SELECT first_offset FROM voc_accounted WHERE {of_partition}
+        UNION ALL
+        SELECT min(origin_offset) AS first_offset FROM voc_events WHERE {of_partition} HAVING count() > 0
+        UNION ALL
+        SELECT min(origin_offset) AS first_offset FROM voc_dead_letters WHERE {of_partition} HAVING count() > 0
     )";
 
 /// What was stored once, of a stream whose offsets leave holes.

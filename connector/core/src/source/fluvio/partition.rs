@@ -123,7 +123,7 @@ impl Partition {
         if shared.options.once {
             self.end.get_or_insert(offsets.end);
         }
-        let from = self.sequence.open_at(offsets.start);
+        let from = self.sequence.open_at(offsets.start, offsets.end);
         let consumer = Some(shared.config.consumer.as_str());
         let stream = connection.stream(from, self.max_bytes, shared.smartmodule.as_ref(), consumer).await?;
         let (partition, offset) = (&*self.id, self.sequence.next());

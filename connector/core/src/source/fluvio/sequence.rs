@@ -79,7 +79,11 @@ impl Sequence {
     }
 
     /// Where to begin reading: at the record before, if it can be compared with what it was.
-    pub(super) fn open_at(&self, start: u64) -> u64 {
+    /// Without contiguity: at the end, as a consumer does that names no offset.
+    pub(super) fn open_at(&self, start: u64, end: u64) -> u64 {
+        if !self.is_strict {
+            return end;
+        }
         match (&self.last, self.next.checked_sub(1)) {
             (Last::Digest(_) | Last::Value(_), Some(last)) if last >= start => last,
             _ => self.next,

@@ -60,8 +60,8 @@ fn the_record_before_is_compared_with_what_it_was() {
     before.take(record(1, "two"));
     let bookmark = before.bookmark();
     let again = || Sequence::resume(&resume(Some(2), &bookmark), Bytes::clone, Without::default());
-    assert_eq!(again().open_at(0), 1);
-    assert_eq!(again().open_at(2), 2, "evicted meanwhile");
+    assert_eq!(again().open_at(0, 9), 1);
+    assert_eq!(again().open_at(2, 9), 2, "evicted meanwhile");
     assert_eq!(again().take(record(1, "two")), Step::Pass);
     assert_eq!(again().take(record(1, "other")), Step::Changed);
     // Within one run too, where a stream is opened again.
@@ -69,7 +69,7 @@ fn the_record_before_is_compared_with_what_it_was() {
     assert_eq!(before.take(record(1, "other")), Step::Changed);
     // A checkpoint without a note says nothing.
     let mut unknown = Sequence::resume(&resume(Some(2), ""), Bytes::clone, Without::default());
-    assert_eq!((unknown.open_at(0), unknown.take(record(1, "other"))), (2, Step::Pass));
+    assert_eq!((unknown.open_at(0, 9), unknown.take(record(1, "other"))), (2, Step::Pass));
 }
 
 #[test]
