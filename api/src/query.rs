@@ -11,6 +11,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::config::ClickHouse;
 
+pub mod audit;
 pub mod dead_letters;
 pub mod health;
 pub mod jobs;

@@ -12,7 +12,7 @@ use crate::config::ClickHouse;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
-use crate::routes::{dead_letter_jobs, dead_letters, health, metrics, summary};
+use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
 #[derive(Clone)]
@@ -44,6 +44,7 @@ pub fn new(clickhouse: &ClickHouse) -> Result<Router, prometheus::Error> {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::text))
         .route("/metrics/summary", get(summary::get))
+        .route("/v1/audit", get(audit::get))
         .route("/v1/tenants/{tenant}/dead-letters", get(dead_letters::list))
         .route("/v1/tenants/{tenant}/dead-letters/counts", get(dead_letters::counts))
         .route("/v1/tenants/{tenant}/dead-letters/{stream}/{partition}/{offset}", get(dead_letters::show))

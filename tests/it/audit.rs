@@ -3,11 +3,14 @@
 
 use std::process::Command;
 
+use serde_json::{Value, json};
 use voc_connector_core::config::environment::VARIABLES;
-use voc_tests::harness::binary;
+use voc_tests::harness::connector::command;
 use voc_tests::harness::input::{self, seed};
 use voc_tests::harness::oracle::Oracle;
+use voc_tests::harness::process::Process;
 use voc_tests::harness::stage::Stage;
+use voc_tests::harness::{binary, eventually, http};
 
 /// Runs a command on the stage's configuration; exit code, and what it printed.
 pub(crate) fn operate(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
@@ -129,6 +132,35 @@ fn rows_that_a_hand_copied_are_named_and_put_right() {
     assert_found(&stage, &["0 missing, 3 doubled"]);
     assert_repaired(&stage, 0);
     stage.assert_stored(&oracle);
+}
+
+#[test]
+fn the_api_and_the_metrics_say_what_the_last_audit_found() {
+    let (mut stage, _) = stored("audit_api");
+    let mut command = command("voc-api", stage.folder(), &stage.config);
+    let mut process = Process::start("api", &mut command, stage.folder());
+    let port: u16 = process.said("listening address=").rsplit(':').next().unwrap().parse().unwrap();
+    let audit = || -> Value { serde_json::from_str(&http::get(port, "/v1/audit").unwrap().body).unwrap() };
+    assert_eq!(audit(), json!({ "audit_id": null, "audited_at": null, "clean": true, "partitions": [] }));
+    let removed = some_events(&stage, 1)[0];
+    stage.database.run(&format!("ALTER TABLE voc_events DELETE WHERE origin_offset = {removed}"));
+    stage.config["audit"] = json!({ "interval": "100ms" });
+    let mut connector = stage.connector(&[]);
+    let found = eventually("the connector has audited", || {
+        Some(audit()).filter(|found| found["audit_id"].is_string())
+    });
+    assert_eq!(
+        (&found["clean"], &found["partitions"][0]["stream"]),
+        (&json!(false), &json!("events.ndjson#1"))
+    );
+    assert_eq!(found["partitions"][0]["findings"][0]["kind"], "missing");
+    let missing = "voc_audit_offsets{partition=\"0\",state=\"missing\",stream=\"events.ndjson#1\"}";
+    eventually("the metric says so", || connector.metric(missing).filter(|missing| *missing >= 1.0));
+    assert_repaired(&stage, 1);
+    eventually("the metric says that it is repaired", || {
+        connector.metric(missing).filter(|missing| *missing == 0.0)
+    });
+    connector.drain();
 }
 
 #[test]

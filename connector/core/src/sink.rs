@@ -20,6 +20,8 @@ mod unmirrored;
 mod write;
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clickhouse::Client;
@@ -83,6 +85,8 @@ pub struct Sink {
     without: Without,
     metrics: Metrics,
     readiness: Part,
+    /// Whether the last attempt at something failed, and it is tried again.
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Sink {
@@ -105,6 +109,7 @@ impl Sink {
             without: Without::default(),
             metrics,
             readiness,
+            is_failing: Arc::default(),
         }
     }
 
@@ -112,6 +117,18 @@ impl Sink {
     #[must_use]
     pub fn without(self, layers: Without) -> Self {
         Self { without: layers, ..self }
+    }
+
+    /// Whether ClickHouse fails at present, and something waits for it.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
+    }
+
+    /// Something that was tried again has been done.
+    fn recovered(&self) {
+        self.is_failing.store(false, Ordering::Relaxed);
+        self.readiness.ready();
     }
 
     fn client(&self) -> Client {
@@ -144,7 +161,7 @@ impl Sink {
                 Ok(value) => {
                     if tries > 0 {
                         tracing::info!(action, tries, "clickhouse answers again");
-                        self.readiness.ready();
+                        self.recovered();
                     }
                     return Ok(value);
                 }
@@ -161,6 +178,7 @@ impl Sink {
             return Err(Error::Refused { action: action.to_owned(), source });
         }
         let wait = backoff(tries);
+        self.is_failing.store(true, Ordering::Relaxed);
         self.metrics.insert_retried(class.as_str());
         self.readiness.unready(format!("clickhouse did not {action}: {source}"));
         tracing::warn!(action, class = class.as_str(), %source, ?wait, "clickhouse failed, trying again");

@@ -303,11 +303,14 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether nothing more may be taken: a batch is full, or ClickHouse fails. Then the next batch does not grow
+    /// to its limits, so that an outage takes no more memory than the work before it; the backlog waits in the
+    /// source, and fills larger batches afterwards.
     fn is_full(&self) -> bool {
-        self.partitions
-            .values()
-            .filter_map(|state| state.batch.as_ref())
-            .any(|batch| batch.due(&self.limits) == Due::Full)
+        let batches = || self.partitions.values().filter_map(|state| state.batch.as_ref());
+        let waiting: usize = batches().map(Batch::rows).sum();
+        self.in_flight.is_some() && self.sink.is_failing() && waiting >= self.limits.min_rows
+            || batches().any(|batch| batch.due(&self.limits) == Due::Full)
     }
 }
 

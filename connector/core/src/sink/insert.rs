@@ -109,7 +109,7 @@ impl Sink {
         for tries in 0.. {
             let Err(error) = attempt().await else {
                 if tries > 0 {
-                    self.readiness.ready();
+                    self.recovered();
                 }
                 break;
             };
@@ -118,7 +118,11 @@ impl Sink {
                     let origin = piece.origin.clone();
                     return Err(Error::Fenced { epoch: origin.epoch, origin });
                 }
-                Class::Reject => return Ok(Outcome::Refused(error)),
+                Class::Reject => {
+                    // It answers, whatever came before.
+                    self.recovered();
+                    return Ok(Outcome::Refused(error));
+                }
                 Class::Unknown => {
                     outcome = Outcome::StoredPerhaps;
                     self.wait(action, tries, error).await?;
