@@ -46,12 +46,14 @@ impl Sink {
     pub(crate) async fn store_again(&self, mut batch: Batch) -> Result<u64, Error> {
         let client = self.client();
         let origin = Origin { epoch: self.epoch(&client, &batch.origin).await?, ..(*batch.origin).clone() };
-        let offsets: Vec<u64> = batch.offsets().collect();
+        let rows = batch.rows() as u64;
         for event in &mut batch.events {
             event.is_restored = true;
         }
         let common = Common { origin: &origin, processed_at: chrono::Utc::now().timestamp_millis() };
         loop {
+            // Only what is still to be written: what an earlier attempt stored is in the ledger, and stays.
+            let offsets: Vec<u64> = batch.offsets().collect();
             // The ledger has them from the time when they were stored, and would count them twice.
             self.take_out(&client, &origin, &offsets).await?;
             let piece = Piece {
@@ -64,7 +66,7 @@ impl Sink {
             let events = self.insert_events(&client, &piece, &common, &batch.events).await?;
             let letters = self.insert_dead_letters(&client, &piece, &common, &batch.dead_letters).await?;
             match (events, letters) {
-                (Outcome::Stored, Outcome::Stored) => return Ok(offsets.len() as u64),
+                (Outcome::Stored, Outcome::Stored) => return Ok(rows),
                 (Outcome::Refused(source), _) | (_, Outcome::Refused(source)) => {
                     return Err(Error::Refused { action: format!("store rows of {origin} again"), source });
                 }
