@@ -21,7 +21,7 @@ use voc_connector_core::config::Config;
 use voc_connector_core::layers::Layer;
 use voc_connector_core::metrics::Metrics;
 use voc_connector_core::monitoring::Readiness;
-use voc_connector_core::options::Options;
+use voc_connector_core::options::{Legs, Options};
 use voc_connector_core::sink::Sink;
 use voc_connector_core::sink::erase::Erasure;
 use voc_connector_core::{annotate, config, pipeline};
@@ -46,9 +46,10 @@ struct Run {
     /// End when everything that the source has now is stored
     #[arg(long)]
     once: bool,
-    /// Begin a new generation of every stream, and read each from its start
-    #[arg(long)]
-    new_generation: bool,
+    /// Begin a new generation of every stream, and read each from its start; of one leg alone with =mirror (Kafka
+    /// into Fluvio) or =source (into ClickHouse)
+    #[arg(long, value_name = "LEG", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    new_generation: Option<Legs>,
     /// Leave a layer of the delivery out. For benchmarks and the fault harness: events are lost or doubled
     #[arg(long, value_name = "LAYER", hide = true)]
     without: Vec<Layer>,

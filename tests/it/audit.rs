@@ -2,9 +2,12 @@
 //! where it was no erasure.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use voc_connector_core::config::environment::VARIABLES;
+use voc_tests::chaos::proxy::{Proxy, Table, Trap};
+use voc_tests::harness::clickhouse::ClickHouse;
 use voc_tests::harness::connector::command;
 use voc_tests::harness::input::{self, seed};
 use voc_tests::harness::oracle::Oracle;
@@ -88,13 +91,24 @@ fn an_event_that_was_replaced_is_told_from_one_that_is_gone() {
         - stage.database.number("SELECT count() FROM voc_events")
         - stage.database.number("SELECT count() FROM voc_dead_letters");
     assert!(replaced > 0, "nothing was sent twice");
+    // The ledger knows which events they were: the stream may be gone, or another one by now.
+    std::fs::rename(&stage.file, stage.folder().join("gone")).unwrap();
     let said = assert_clean(&stage);
     assert!(said.contains(&format!(" {replaced} replaced, 0 erased, 0 missing")), "{said}");
-    // It is known from then on, also where the stream is gone.
-    std::fs::rename(&stage.file, stage.folder().join("gone")).unwrap();
     let again = assert_clean(&stage);
     assert!(again.contains(&format!(" {replaced} replaced")), "{again}");
     stage.assert_stored(&oracle);
+}
+
+#[test]
+fn of_entries_without_events_the_stream_is_asked_once() {
+    let (stage, _) = stored("audit_older");
+    // As entries are that were made before the ledger kept events.
+    stage.database.run("ALTER TABLE voc_origins UPDATE identities = [] WHERE true");
+    stage.database.run("OPTIMIZE TABLE voc_events FINAL");
+    assert_clean(&stage);
+    std::fs::rename(&stage.file, stage.folder().join("gone")).unwrap();
+    assert_clean(&stage);
 }
 
 #[test]
@@ -116,6 +130,19 @@ fn rows_that_a_hand_removed_are_named_and_stored_again() {
     stage.database.run("ALTER TABLE voc_origins DELETE WHERE rows < 10");
     assert_found(&stage, &[&format!("missing: {}", removed[0])]);
     assert_repaired(&stage, 5);
+    stage.assert_stored(&oracle);
+}
+
+#[test]
+fn a_repair_whose_answer_is_lost_stores_and_counts_once() {
+    let (mut stage, oracle) = stored("audit_lost_answer");
+    let removed = some_events(&stage, 5);
+    stage.database.run(&format!("ALTER TABLE voc_events DELETE WHERE origin_offset IN ({})", list(&removed)));
+    let proxy = Proxy::start(ClickHouse::shared().port());
+    stage.config["clickhouse"]["port"] = proxy.port().into();
+    proxy.lay(Table::Events, Trap::LoseAnswer);
+    assert_repaired(&stage, 5);
+    assert!(proxy.caught(Duration::ZERO), "no insert of the repair met the trap");
     stage.assert_stored(&oracle);
 }
 

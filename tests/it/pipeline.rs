@@ -95,6 +95,34 @@ fn a_row_that_clickhouse_refuses_becomes_a_dead_letter_and_its_neighbours_are_st
 }
 
 #[test]
+fn a_tenant_whose_rows_are_all_refused_costs_a_few_inserts_a_batch() {
+    let mut stage = Stage::new("refused_tenant");
+    stage.config["batch"]["max_rows"] = 1_000.into();
+    let tenant = |number| if number % 4 == 1 { "refused" } else { "acme" };
+    let lines: Vec<String> = (0..6_000).map(|number| call(tenant(number), number)).collect();
+    input::write(&stage.file, &lines[..1]);
+    stage.run_once();
+    stage.database.run("ALTER TABLE voc_events ADD CONSTRAINT c CHECK tenant_id != 'refused'");
+    input::append(&stage.file, &lines[1..]);
+    let log = stage.run_once();
+    let mut oracle = Oracle::of(&lines);
+    for offset in (1..6_000).step_by(4) {
+        oracle.refuse(offset as u64, lines[offset].as_bytes());
+    }
+    stage.assert_stored(&oracle);
+    // Of the first batch the rows that it takes to be sure, then one of each.
+    let tried = log.matches("row refused").count();
+    assert!((16..40).contains(&tried), "{tried} rows were tried one by one:\n{log}");
+    // What the tenant sends later is stored again when it is not refused any more.
+    stage.database.run("ALTER TABLE voc_events DROP CONSTRAINT c");
+    let more: Vec<String> = (6_000..6_100).map(|number| call("refused", number)).collect();
+    input::append(&stage.file, &more);
+    stage.run_once();
+    let stored = "SELECT count() FROM voc_events WHERE tenant_id = 'refused'";
+    assert_eq!(stage.database.number(stored), 100);
+}
+
+#[test]
 fn metrics_keep_the_original_names_and_count_right() {
     let stage = Stage::new("metrics");
     let lines = input::lines(input::options(2_000, seed()));

@@ -67,7 +67,7 @@ async fn partition(config: &Config, sink: &Sink, standing: &Standing) -> Result<
         gaps: found.gaps,
         replaced: found.replaced + classified.replaced,
         erased: found.erased + classified.erased,
-        missing: classified.missing,
+        missing: classified.missing.into_iter().collect(),
         doubled,
         unledgered: found.unledgered,
         note: classified.note,

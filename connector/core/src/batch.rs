@@ -69,10 +69,13 @@ pub struct StoredEvent {
     pub is_restored: bool,
 }
 
+/// Who an event is: tenant, its own time, id. Two events of one identity are one.
+pub type Identity = (String, Micros, Uuid);
+
 impl StoredEvent {
     /// Who the event is: tenant, time in microseconds since 1970, id.
     #[must_use]
-    pub fn identity(&self) -> (String, Micros, Uuid) {
+    pub fn identity(&self) -> Identity {
         (self.tenant_id.clone(), self.timestamp, self.event_id)
     }
 }

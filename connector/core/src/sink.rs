@@ -7,10 +7,12 @@
 pub mod audit;
 pub mod erase;
 mod fence;
+mod identities;
 mod insert;
 mod jobs;
 pub mod letters;
 pub mod probe;
+mod refuse;
 mod repair;
 pub mod replays;
 mod resume;
@@ -87,6 +89,7 @@ pub struct Sink {
     readiness: Part,
     /// Whether the last attempt at something failed, and it is tried again.
     is_failing: Arc<AtomicBool>,
+    suspects: refuse::Suspects,
 }
 
 impl Sink {
@@ -110,6 +113,7 @@ impl Sink {
             metrics,
             readiness,
             is_failing: Arc::default(),
+            suspects: refuse::Suspects::default(),
         }
     }
 

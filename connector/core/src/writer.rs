@@ -17,7 +17,7 @@ use crate::config::sections::Batch as Limits;
 use crate::layers::{Layer, Without};
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
-use crate::options::Options;
+use crate::options::{Legs, Options};
 use crate::sink::{self, Repair, Sink, Written};
 use crate::source::{Acknowledge, Event, Resume, StreamPartition};
 use crate::transform::Annotated;
@@ -100,7 +100,7 @@ impl Writer {
         Self {
             sink,
             limits,
-            new_generation: options.new_generation.then_some("asked for by --new-generation"),
+            new_generation: options.begins(Legs::Source).then_some("asked for by --new-generation"),
             without: options.without,
             acknowledge,
             metrics,
@@ -225,7 +225,10 @@ impl Writer {
                 batch.push(enveloped)?;
                 if state.repair.as_ref().is_some_and(|repair| repair.gone.contains(&offset)) {
                     let erasures = state.repair.iter().flat_map(|repair| &repair.erasures);
-                    batch.restore(offset, |event| erasures.into_iter().any(|erasure| erasure.covers(event)));
+                    batch.restore(offset, |event| {
+                        let identity = event.identity();
+                        erasures.into_iter().any(|erasure| erasure.covers(offset, &identity))
+                    });
                 }
             }
         }

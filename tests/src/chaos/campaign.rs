@@ -168,6 +168,7 @@ impl Stage {
             database: &rig.stage.database,
             files: rig.load.files(),
             topology: options.topology,
+            ends: rig.ends(),
             refusals: self.refusals,
             has_final: options.without != Some(Layer::Final),
         };
@@ -176,10 +177,8 @@ impl Stage {
             let failure = "the oracles differ from what was sent".to_owned();
             self.failure = Some((self.cycle, failure));
         }
-        // The connector's own view has to be the same. One without a layer has none; and of a file that was taken
-        // away it cannot tell what an event in a later one has replaced.
-        let is_told = options.without.is_none() && !rig.load.has_former_files();
-        if self.failure.is_none() && is_told {
+        // The connector's own view has to be the same; one without a layer has none.
+        if self.failure.is_none() && options.without.is_none() {
             self.failure = rig.audit().map(|said| (self.cycle, format!("the audit finds fault:\n{said}")));
         }
         if self.failure.is_none() {

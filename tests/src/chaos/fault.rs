@@ -59,11 +59,12 @@ pub enum Fault {
     FatalAnswer { table: Table, code: u32 },
     /// ClickHouse's disk is full for a while.
     FullDisk { at: Moment, pause: Duration },
-    /// The checkpoints are put back to what they were so many cycles ago, or removed.
+    /// The checkpoints are put back to what they were so many cycles ago, or removed; and what is committed to Kafka
+    /// and Fluvio is taken away.
     Rewind { cycles: Option<usize> },
     /// The connector is stopped or killed, and started with other batches.
     OtherBatches { max_rows: usize, max_age: Duration, kills: bool },
-    /// Another file takes the place of the one that is followed, longer or shorter.
+    /// Another file takes the place of the one that is followed, or another topic of Kafka, longer or shorter.
     Recreate { is_longer: bool },
     /// SIGKILL to Fluvio's SPU, which is started again.
     KillSpu { at: Moment },
@@ -172,7 +173,7 @@ impl Fault {
                 rig.set_batches(max_rows, max_age);
                 rig.start_connector(&[]);
             }
-            Self::Recreate { is_longer } => rig.recreate_file(is_longer),
+            Self::Recreate { is_longer } => rig.recreate(is_longer),
             Self::KillSpu { at } => {
                 meet(rig, at);
                 let cluster = rig.services.cluster();

@@ -54,7 +54,7 @@ struct State {
     former: Vec<PathBuf>,
     /// Lines in all files.
     sent: u64,
-    /// Lines in all files of now.
+    /// Lines in the files of now.
     in_file: u64,
     is_paused: bool,
 }
@@ -112,8 +112,8 @@ impl Load {
         self.shared.lock().sent
     }
 
-    /// How many lines the file has that is there now.
-    pub fn lines_in_file(&self) -> u64 {
+    /// How many lines the files have that are there now.
+    pub fn lines_in_files(&self) -> u64 {
         self.shared.lock().in_file
     }
 
@@ -134,26 +134,28 @@ impl Load {
         self.shared.lock().is_paused = false;
     }
 
-    /// Puts another file in the place of the first, with so many lines to begin with, as one step for whoever
-    /// looks at it.
+    /// Puts other files in the place of those of now, with so many lines to begin with, as one step for whoever
+    /// looks at one.
     ///
     /// # Panics
     /// Where that cannot be done.
-    pub fn replace_file(&self, lines: usize) {
+    pub fn replace_files(&self, lines: usize) {
         let mut state = self.shared.lock();
-        let (path, new) = (state.files[0].0.clone(), state.files[0].0.with_extension("new"));
-        let former = path.with_extension(format!("{}.ndjson", state.former.len() + 1));
-        std::fs::hard_link(&path, &former).expect("a file can be kept");
-        state.former.push(former);
-        state.files[0].1 = create(&new);
+        let state = &mut *state;
+        for (path, file) in &mut state.files {
+            let former = path.with_extension(format!("{}.ndjson", state.former.len() + 1));
+            std::fs::hard_link(&*path, &former).expect("a file can be kept");
+            state.former.push(former);
+            *file = create(&path.with_extension("new"));
+        }
         state.in_file = 0;
         state.send(lines);
-        std::fs::rename(&new, &path).expect("a file can be replaced");
-    }
-
-    /// Whether a file was taken away.
-    pub fn has_former_files(&self) -> bool {
-        !self.shared.lock().former.is_empty()
+        if let Target::Kafka { producer, .. } = &state.target {
+            producer.flush();
+        }
+        for (path, _) in &state.files {
+            std::fs::rename(path.with_extension("new"), path).expect("a file can be replaced");
+        }
     }
 
     /// The files with all that was sent: those that were taken away, in their order, then those of now.

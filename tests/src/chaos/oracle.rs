@@ -56,6 +56,8 @@ pub struct Subject<'a> {
     pub files: Vec<PathBuf>,
     /// Which of them.
     pub topology: Topology,
+    /// Where each partition in Fluvio ended whenever the topic of Kafka was made anew.
+    pub ends: &'a [Vec<u64>],
     /// How many inserts were refused once as if a row were at fault. An insert of one row alone makes that row a
     /// dead letter.
     pub refusals: u64,
@@ -131,7 +133,7 @@ impl Subject<'_> {
             let ledger = self.ledger(&place);
             distinct += ledger.offsets.len() as u64;
             let end = ledger.offsets.iter().chain(&ledger.gaps).max().map_or(0, |last| last + 1);
-            let sent = sent.get(partition).map_or(0, Oracle::records);
+            let sent: u64 = sent.iter().skip(partition).step_by(PARTITIONS).map(Oracle::records).sum();
             found.add(compare::origins(&format!("partition {partition}"), end, &ledger));
             if (ledger.offsets.len() as u64) < sent {
                 found.lost += sent - ledger.offsets.len() as u64;
@@ -169,8 +171,10 @@ impl Subject<'_> {
     /// Rows by their place, without `FINAL`: a place may come more than once.
     fn rows(&self, table: &str, columns: &str) -> Vec<(Place, String)> {
         let place = match self.topology {
-            Topology::OneMachine => "toUInt32(splitByChar('#', origin_stream)[-1]) - 1, origin_offset",
-            Topology::Cluster => "source_partition, source_offset",
+            Topology::OneMachine => {
+                "toUInt32(splitByChar('#', origin_stream)[-1]) - 1, origin_offset".to_owned()
+            }
+            Topology::Cluster => format!("source_partition + {}, source_offset", self.files_before()),
         };
         let lines = self.database.lines(&format!("SELECT {place}, {columns} FROM {table}"));
         let rows = lines.iter().map(|line| {
@@ -180,6 +184,15 @@ impl Subject<'_> {
             ((file, number(next())), next().to_owned())
         });
         rows.collect()
+    }
+
+    /// How many files lie before those of a row's topic, as it was when it was sent.
+    fn files_before(&self) -> String {
+        let ends = self.ends.iter().map(|ends| {
+            let ends: Vec<String> = ends.iter().map(u64::to_string).collect();
+            format!(" + (origin_offset >= [{}][origin_partition + 1])", ends.join(", "))
+        });
+        format!("{PARTITIONS} * (0{})", ends.collect::<String>())
     }
 
     /// Events that are dead letters because their insert was refused: no more than there were refusals.

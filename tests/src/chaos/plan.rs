@@ -16,7 +16,7 @@ const RETRY: [u32; 7] = [202, 210, 241, 242, 243, 252, 319_999];
 const UNKNOWN: [u32; 4] = [159, 209, 319, 394];
 
 /// Errors that say that a row is at fault.
-pub(super) const REJECT: [u32; 15] = [6, 26, 27, 33, 38, 41, 69, 70, 72, 117, 131, 321, 349, 376, 467];
+pub(super) const REJECT: [u32; 16] = [6, 26, 27, 33, 38, 41, 69, 70, 72, 117, 131, 321, 349, 376, 467, 469];
 
 /// Errors that only a person can help with.
 const FATAL: [u32; 22] =
@@ -100,8 +100,8 @@ impl Kind {
             (
                 Self::KillSpu | Self::KillKafka | Self::CutSpu | Self::StallSpu | Self::DeafenSpu,
                 Topology::OneMachine,
-            )
-            | (Self::Recreate, Topology::Cluster) => 0,
+            ) => 0,
+            (Self::Recreate, Topology::Cluster) => 3,
             (Self::KillSpu, Topology::Cluster) => 8,
             (Self::KillKafka, Topology::Cluster) => 4,
             _ => 5,

@@ -45,6 +45,9 @@ pub struct Rig<'a> {
     /// The checkpoints at the end of each cycle.
     checkpoints: Vec<String>,
     notes: Vec<&'static str>,
+    topic: Option<String>,
+    /// Where each partition in Fluvio ended whenever the topic of Kafka was made anew.
+    ends: Vec<Vec<u64>>,
 }
 
 impl<'a> Rig<'a> {
@@ -62,15 +65,16 @@ impl<'a> Rig<'a> {
         let mut stage = Stage::on(&services.clickhouse, name);
         let proxy = Proxy::start(services.clickhouse.port());
         stage.config["clickhouse"]["port"] = proxy.port().into();
-        let (files, target) = match topology {
-            Topology::OneMachine => (vec![stage.file.clone()], Target::File),
+        let (files, target, topic) = match topology {
+            Topology::OneMachine => (vec![stage.file.clone()], Target::File, None),
             Topology::Cluster => {
                 let cluster = services.cluster();
                 let topic = name.replace('_', "-");
                 cluster.configure(&mut stage.config, &topic);
                 let file = |partition| stage.folder().join(format!("sent-{partition}.ndjson"));
                 let files: Vec<PathBuf> = (0..PARTITIONS).map(file).collect();
-                (files, Target::Kafka { producer: cluster.kafka.producer(&[]), topic })
+                let target = Target::Kafka { producer: cluster.kafka.producer(&[]), topic: topic.clone() };
+                (files, target, Some(topic))
             }
         };
         let load = Load::start(seed, &files, target);
@@ -83,6 +87,8 @@ impl<'a> Rig<'a> {
             without,
             checkpoints: Vec::new(),
             notes: Vec::new(),
+            topic,
+            ends: Vec::new(),
         };
         rig.set_batches(500, Duration::from_millis(150));
         rig.start_connector(&[]);
@@ -240,21 +246,57 @@ impl<'a> Rig<'a> {
         if let Some(rows) = earlier.map(|place| &self.checkpoints[place]).filter(|rows| !rows.is_empty()) {
             database.run(&format!("INSERT INTO voc_checkpoints ({CHECKPOINT}) FORMAT TSV\n{rows}\n"));
         }
+        if let Some(topic) = &self.topic {
+            self.services.cluster().forget_committed(topic);
+        }
     }
 
-    /// Puts another file in the place of the one that is followed. The connector has to notice, and goes on
-    /// when it is told that this is meant.
+    /// Puts another file in the place of the one that is followed, or another topic in the place of the one that is
+    /// mirrored. The connector has to notice, and goes on when it is told that this is meant.
     ///
     /// # Panics
-    /// Where it takes the new file for the old one.
-    pub fn recreate_file(&mut self, is_longer: bool) {
+    /// Where it takes the new one for the old one.
+    pub fn recreate(&mut self, is_longer: bool) {
         // What is sent into a file that is taken away at once could not be told from what was lost.
         self.load.pause();
         self.until_stored(self.load.sent());
-        let lines = self.load.lines_in_file();
+        let lines = self.load.lines_in_files();
         let is_longer = is_longer && lines < LONG;
-        let new = if is_longer { lines + lines / 10 } else { lines / 2 };
-        self.load.replace_file(usize::try_from(new).unwrap_or_default());
+        let new = usize::try_from(if is_longer { lines + lines / 10 } else { lines / 2 }).unwrap_or_default();
+        match self.topic.clone() {
+            Some(topic) => self.recreate_topic(&topic, new),
+            None => self.recreate_file(new),
+        }
+        self.load.go_on();
+    }
+
+    fn recreate_topic(&mut self, topic: &str, lines: usize) {
+        self.kill_connector();
+        let end = |partition| {
+            let of = format!("WHERE origin_partition = {partition}");
+            let ends = format!("SELECT max(last_offset) + 1 FROM voc_origins {of}");
+            self.stage.database.number(&ends)
+        };
+        let ends = (0..PARTITIONS).map(end).collect();
+        self.ends.push(ends);
+        let cluster = self.services.cluster();
+        cluster.kafka.delete_topic(topic);
+        cluster.kafka.create_topic(topic, PARTITIONS, &[]);
+        self.load.replace_files(lines);
+        self.start_connector(&[]);
+        self.connector_fails("--new-generation");
+        self.start_connector(&["--new-generation=mirror"]);
+        // Until a record of it has come into Fluvio, the next start would have to say it again.
+        self.until_stored(self.load.sent());
+    }
+
+    /// Where each partition in Fluvio ended whenever the topic of Kafka was made anew.
+    pub fn ends(&self) -> &[Vec<u64>] {
+        &self.ends
+    }
+
+    fn recreate_file(&mut self, lines: usize) {
+        self.load.replace_files(lines);
         self.connector_fails("has been replaced by another file");
         self.start_connector(&[]);
         let Some(connector) = &mut self.connector else { return };
@@ -271,7 +313,6 @@ impl<'a> Rig<'a> {
                 connector.process().said("generation begun");
             }
         }
-        self.load.go_on();
     }
 
     /// What the connector's own audit says, where it finds fault.

@@ -69,6 +69,17 @@ impl Services {
 }
 
 impl Cluster {
+    /// Takes away what a connector that is not running has committed: Kafka's offsets go back to the start, Fluvio's
+    /// are removed. Both are for display.
+    ///
+    /// # Panics
+    /// Where Kafka refuses.
+    pub fn forget_committed(&self, topic: &str) {
+        self.kafka.rewind(&group_of(topic), topic, PARTITIONS);
+        // There may be none yet.
+        let _ = self.fluvio.command(&["consumer", "delete", topic]).output();
+    }
+
     /// Makes a Kafka topic, and configures both legs of a connector for it.
     ///
     /// # Panics
@@ -78,11 +89,11 @@ impl Cluster {
         config["meta"]["topic"] = topic.into();
         config["fluvio"] = json!({ "endpoint": self.fluvio.endpoint() });
         config["transforms"][0]["uses"] = SMARTMODULE.into();
-        config["source"] = json!({ "kind": "fluvio", "fluvio": {} });
+        config["source"] = json!({ "kind": "fluvio", "fluvio": { "consumer": topic } });
         config["mirror"] = json!({
             "kafka": {
                 "bootstrap": self.kafka.bootstrap(),
-                "group_id": format!("mirror-{topic}"),
+                "group_id": group_of(topic),
                 "topics": [topic],
                 // How long Kafka waits for a member that was killed: the least that it takes here.
                 "properties": { "session.timeout.ms": "1500", "heartbeat.interval.ms": "300" },
@@ -90,4 +101,9 @@ impl Cluster {
             "topics": { topic: topic },
         });
     }
+}
+
+/// The mirror's group.
+fn group_of(topic: &str) -> String {
+    format!("mirror-{topic}")
 }

@@ -1,4 +1,5 @@
-//! Offsets without a row: replaced by an equal event, erased, or missing. The stream is asked what they were.
+//! Offsets without a row: replaced by an equal event, erased, or missing. The ledger knows what they were; of
+//! entries from before it did, the stream is asked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,12 +7,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Error;
-use crate::batch::{Batch, Origin, StoredEvent};
+use crate::batch::{Batch, Identity, Origin};
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Source};
 use crate::dead_letters::{self, lookup::REPLAY};
 use crate::sink::Sink;
-use crate::sink::audit::{Identity, Standing};
+use crate::sink::audit::Standing;
+use crate::sink::erase::PastErasure;
 use crate::source::lookup::{self, Wanted};
 use crate::source::{Chunk, Record, StreamPartition};
 use crate::transform::{self, Transform};
@@ -24,12 +26,39 @@ const PAGE: usize = 1_000;
 pub(super) struct Classified {
     pub(super) replaced: u64,
     pub(super) erased: u64,
-    pub(super) missing: Vec<u64>,
+    pub(super) missing: BTreeSet<u64>,
     /// Why the stream could not be asked.
     pub(super) note: Option<String>,
 }
 
-/// Asks the stream what these were.
+impl Classified {
+    /// Decides over offsets whose events are known.
+    async fn settle(
+        &mut self,
+        sink: &Sink,
+        origin: &Origin,
+        erasures: &[PastErasure],
+        events: &[(u64, Identity)],
+    ) -> Result<(), Error> {
+        let identities: Vec<Identity> = events.iter().map(|(_, identity)| identity.clone()).collect();
+        let present = sink.present(&identities).await?;
+        let mut replaced = Vec::new();
+        for (offset, identity) in events {
+            if present.contains(identity) {
+                replaced.push(*offset);
+            } else if erasures.iter().any(|erasure| erasure.covers(*offset, identity)) {
+                self.erased += 1;
+            } else {
+                self.missing.insert(*offset);
+            }
+        }
+        sink.note_replaced(origin, &replaced).await?;
+        self.replaced += replaced.len() as u64;
+        Ok(())
+    }
+}
+
+/// Finds out what these were.
 pub(super) async fn classify(
     config: &Config,
     sink: &Sink,
@@ -40,27 +69,28 @@ pub(super) async fn classify(
     if unaccounted.is_empty() {
         return Ok(classified);
     }
-    let mut missing: BTreeSet<u64> = unaccounted.iter().copied().collect();
     let erasures = sink.erasures(&standing.origin).await?;
-    let mut pages = Pages::start(config, sink, standing, missing.clone())?;
+    let known = sink.identities(&standing.origin, unaccounted).await?;
+    let mut unknown: BTreeSet<u64> = unaccounted.iter().copied().collect();
+    unknown.retain(|offset| !known.contains_key(offset));
+    let known: Vec<(u64, Identity)> = known.into_iter().collect();
+    for events in known.chunks(PAGE) {
+        classified.settle(sink, &standing.origin, &erasures, events).await?;
+    }
+    if unknown.is_empty() {
+        return Ok(classified);
+    }
+    let mut pages = Pages::start(config, sink, standing, unknown.clone())?;
     while let Some(batch) = pages.next().await? {
-        let identities: Vec<Identity> = batch.events.iter().map(StoredEvent::identity).collect();
-        let present = sink.present(&identities).await?;
-        let mut replaced = Vec::new();
-        for (event, identity) in batch.events.iter().zip(&identities) {
-            if present.contains(identity) {
-                replaced.push(event.offset);
-                missing.remove(&event.offset);
-            } else if erasures.iter().any(|erasure| erasure.covers(event)) {
-                classified.erased += 1;
-                missing.remove(&event.offset);
-            }
+        let events: Vec<(u64, Identity)> =
+            batch.events.iter().map(|event| (event.offset, event.identity())).collect();
+        for (offset, _) in &events {
+            unknown.remove(offset);
         }
-        sink.note_replaced(&standing.origin, &replaced).await?;
-        classified.replaced += replaced.len() as u64;
+        classified.settle(sink, &standing.origin, &erasures, &events).await?;
     }
     classified.note = pages.trouble().await;
-    classified.missing = missing.into_iter().collect();
+    classified.missing.append(&mut unknown);
     Ok(classified)
 }
 

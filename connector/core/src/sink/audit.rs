@@ -1,7 +1,5 @@
 //! What is stored of a partition, compared with what must be: sets of offsets, subtracted in ClickHouse.
 
-use std::collections::{BTreeSet, HashSet};
-
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,9 +10,6 @@ use crate::source;
 
 /// Most offsets of one kind that an audit names for a partition. The counts go beyond.
 pub const NAMED: usize = 1_000_000;
-
-/// How many identities are asked for at once.
-const IDENTITIES: usize = 200;
 
 /// A partition, and how far it must be accounted for.
 #[derive(Debug, Clone)]
@@ -125,7 +120,7 @@ const STORED_ONCE: &str = "bitmapOr(ledger, stored_set)";
 
 /// A ledger that was cut may lack what was replaced.
 const ENTER_REPLACED: &str = "
-    INSERT INTO voc_origins
+    INSERT INTO voc_origins (origin_stream, origin_partition, first_offset, last_offset, rows, offsets)
     SELECT {stream:String}, {partition:UInt32}, min(gone), max(gone), count(), groupBitmapState(gone)
     FROM (SELECT arrayJoin({offsets:Array(UInt64)}) AS gone)
     WHERE gone NOT IN (SELECT arrayJoin(bitmapToArray(offsets)) FROM voc_origins
@@ -145,17 +140,6 @@ const DOUBLED: &str = "
     SELECT arrayJoin(bitmapToArray(offsets)) AS origin_offset FROM voc_origins
     WHERE {of_partition} AND rows > bitmapCardinality(offsets)
     ORDER BY origin_offset LIMIT {named:UInt64}";
-
-/// Who an event is: tenant, time in microseconds, id.
-pub type Identity = (String, i64, Uuid);
-
-#[derive(Row, Deserialize)]
-struct Present {
-    tenant_id: String,
-    ts: i64,
-    #[serde(with = "clickhouse::serde::uuid")]
-    event_id: Uuid,
-}
 
 /// A row of `voc_audits`; what its counts mean stands in `0004_audit.sql`.
 #[derive(Debug, Clone, Row, Serialize)]
@@ -234,31 +218,6 @@ impl Sink {
             query.param("to", standing.to_offset).param("named", NAMED).fetch_all::<u64>()
         })
         .await
-    }
-
-    /// Which of these events have a row, whatever their origin.
-    ///
-    /// # Errors
-    /// [`Error::Refused`]
-    pub async fn present(&self, identities: &[Identity]) -> Result<HashSet<Identity>, Error> {
-        let client = self.client();
-        let mut present = HashSet::new();
-        for some in identities.chunks(IDENTITIES) {
-            let query = "SELECT DISTINCT tenant_id, ts, event_id FROM voc_events
-                WHERE tenant_id IN {tenants:Array(String)} AND event_id IN {ids:Array(UUID)}
-                    AND ts BETWEEN fromUnixTimestamp64Micro({first:Int64}) AND fromUnixTimestamp64Micro({last:Int64})";
-            let tenants: BTreeSet<&str> = some.iter().map(|(tenant, _, _)| tenant.as_str()).collect();
-            let ids: Vec<String> = some.iter().map(|(_, _, id)| id.to_string()).collect();
-            let times = || some.iter().map(|(_, time, _)| *time);
-            let rows: Vec<Present> = self
-                .persist("look for equal events", || {
-                    let query = client.query(query).param("tenants", &tenants).param("ids", &ids);
-                    query.param("first", times().min()).param("last", times().max()).fetch_all()
-                })
-                .await?;
-            present.extend(rows.into_iter().map(|row| (row.tenant_id, row.ts, row.event_id)));
-        }
-        Ok(present)
     }
 
     /// Notes that these offsets have no row any more, and rightly so, because an equal event came later.

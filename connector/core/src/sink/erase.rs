@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::schema::identifier;
 use super::{Error, Sink, bound};
-use crate::batch::{Origin, StoredEvent};
+use crate::batch::{Identity, Origin};
 use voc_smartmodule::timestamp::Micros;
 
 /// What is to be erased.
@@ -42,13 +42,13 @@ pub struct PastErasure {
 }
 
 impl PastErasure {
-    /// Whether this event, which has no row, was there then and fell under it.
+    /// Whether the event of this offset, which has no row, was there then and fell under it.
     #[must_use]
-    pub fn covers(&self, event: &StoredEvent) -> bool {
-        event.offset <= self.last_offset
-            && (self.tenant_id.is_empty() || self.tenant_id == event.tenant_id)
-            && self.event_id.is_none_or(|id| id == event.event_id)
-            && self.before.is_none_or(|before| event.timestamp < before)
+    pub fn covers(&self, offset: u64, (tenant_id, timestamp, event_id): &Identity) -> bool {
+        offset <= self.last_offset
+            && (self.tenant_id.is_empty() || self.tenant_id == *tenant_id)
+            && self.event_id.is_none_or(|id| id == *event_id)
+            && self.before.is_none_or(|before| *timestamp < before)
     }
 }
 

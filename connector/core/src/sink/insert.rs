@@ -41,7 +41,7 @@ pub(super) struct Piece<'a> {
     pub last_offset: u64,
     /// Why it is written: `batch`, `half` of a piece that was refused, or `missing` after a retry.
     pub cause: &'static str,
-    /// Set where a predecessor wrote too.
+    /// Set where a predecessor wrote too, and of a half.
     pub repair: Option<Uuid>,
 }
 

@@ -1,5 +1,7 @@
 //! Rows that were lost, written again; and a ledger that counts too much or too little, put right.
 
+use std::collections::BTreeSet;
+
 use clickhouse::Client;
 use uuid::Uuid;
 
@@ -28,9 +30,21 @@ const CLEAR: &str = "
 /// Enters offsets once each.
 const ENTER: &str = "
     INSERT INTO voc_origins
+        (origin_stream, origin_partition, first_offset, last_offset, rows, offsets, identities)
     SELECT {stream:String}, {partition:UInt32}, min(origin_offset), max(origin_offset), count(),
-        groupBitmapState(origin_offset)
+        groupBitmapState(origin_offset),
+        (SELECT groupArray((origin_offset, tenant_id, ts, event_id)) FROM voc_events
+            WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
+                AND origin_offset IN {offsets})
     FROM (SELECT arrayJoin({offsets}) AS origin_offset)";
+
+/// Which of these offsets have rows.
+const IN_ROWS: &str = "
+    SELECT origin_offset FROM voc_events
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset IN {offsets}
+    UNION DISTINCT
+    SELECT origin_offset FROM voc_dead_letters
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset IN {offsets}";
 
 /// The parts of the table that hold rows of these offsets.
 const PARTS: &str = "
@@ -72,8 +86,7 @@ impl Sink {
                 }
                 // The server may remember the token and not have the rows: what is there goes by its origin.
                 _ => {
-                    self.take_out(&client, &origin, &offsets).await?;
-                    let stored = self.stored(&client, &origin, batch.first_offset).await?;
+                    let stored = self.enter_again(&client, &origin, &offsets).await?;
                     batch.events.retain(|event| !stored.contains(&event.offset));
                     batch.dead_letters.retain(|letter| !stored.contains(&letter.offset));
                 }
@@ -103,6 +116,29 @@ impl Sink {
             }
         }
         Ok(())
+    }
+
+    /// Makes the ledger have those of these offsets that have rows, and gives them. Beyond them a connector may be
+    /// writing.
+    async fn enter_again(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        offsets: &[u64],
+    ) -> Result<BTreeSet<u64>, Error> {
+        self.take_out(client, origin, offsets).await?;
+        let mut stored = BTreeSet::new();
+        for some in offsets.chunks(AT_ONCE) {
+            let query = with_offsets(IN_ROWS, some);
+            let found: Vec<u64> = self
+                .persist("look up what is stored", || bound(client, &query, origin).fetch_all::<u64>())
+                .await?;
+            if !found.is_empty() {
+                self.execute("enter rows into the ledger", client, ENTER, origin, &found).await?;
+            }
+            stored.extend(found);
+        }
+        Ok(stored)
     }
 
     async fn take_out(&self, client: &Client, origin: &Origin, offsets: &[u64]) -> Result<(), Error> {
@@ -137,7 +173,7 @@ impl Sink {
 }
 
 /// Puts offsets into a statement: too many for parameters, which stand in the URL.
-fn with_offsets(statement: &str, offsets: &[u64]) -> String {
+pub(super) fn with_offsets(statement: &str, offsets: &[u64]) -> String {
     let list: Vec<String> = offsets.iter().map(u64::to_string).collect();
     let number = |offset: Option<&u64>| offset.copied().unwrap_or_default().to_string();
     statement

@@ -2,8 +2,7 @@
 //!
 //! Every insert carries a token made of its origins, so that trying again after an unknown outcome
 //! writes only what is missing; and after such a retry the rows themselves are looked at before the
-//! checkpoint is set. A row that ClickHouse refuses is found by halving and joins the dead letters; its
-//! neighbours are stored.
+//! checkpoint is set. A row that ClickHouse refuses joins the dead letters ([`super::refuse`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,9 +16,6 @@ use super::insert::{Outcome, Piece};
 use super::rows::{CheckpointRow, Common, GapRow};
 use super::{Error, Sink};
 use crate::batch::{Batch, DeadLetter, Origin, StoredEvent};
-
-/// The code of a record whose row ClickHouse refused: the only one that the SmartModule does not give.
-const REFUSED: &str = "refused";
 
 impl Sink {
     /// Writes a batch; on return it is stored and the checkpoint behind it. Waits for ClickHouse as long
@@ -66,66 +62,6 @@ impl Sink {
         self.metrics.batch_written(batch.rows(), started.elapsed().as_secs_f64());
         self.metrics.checkpoint(stream_name(&origin), origin.partition, batch.next_offset);
         Ok(Written { origin, next_offset: batch.next_offset })
-    }
-
-    /// Writes events; returns those that ClickHouse refused, and whether the others are stored for certain.
-    pub(super) async fn write_events(
-        &self,
-        client: &Client,
-        whole: &Piece<'_>,
-        common: &Common<'_>,
-        events: &[StoredEvent],
-    ) -> Result<(Vec<DeadLetter>, bool), Error> {
-        let (mut refused, mut is_certain) = (Vec::new(), true);
-        let mut halves: Vec<Vec<StoredEvent>> = Vec::new();
-        match self.insert_events(client, whole, common, events).await? {
-            Outcome::Refused(error) => {
-                halves
-                    .extend(self.halves(client, whole.origin, events.to_vec(), &error, &mut refused).await?);
-            }
-            outcome => is_certain &= is_known(outcome, "write events")?,
-        }
-        while let Some(half) = halves.pop() {
-            let (Some(first), Some(last)) = (half.first(), half.last()) else { continue };
-            let (first_offset, last_offset) = (first.offset, last.offset);
-            let piece = Piece { first_offset, last_offset, cause: "half", ..*whole };
-            match self.insert_events(client, &piece, common, &half).await? {
-                Outcome::Refused(error) => {
-                    halves.extend(self.halves(client, whole.origin, half, &error, &mut refused).await?);
-                }
-                outcome => is_certain &= is_known(outcome, "write events")?,
-            }
-        }
-        Ok((refused, is_certain))
-    }
-
-    /// Splits what was refused, without what of it is stored nevertheless; a single row is set aside.
-    async fn halves(
-        &self,
-        client: &Client,
-        origin: &Origin,
-        mut events: Vec<StoredEvent>,
-        error: &ClickHouseError,
-        refused: &mut Vec<DeadLetter>,
-    ) -> Result<[Vec<StoredEvent>; 2], Error> {
-        let first_offset = events.first().map_or(0, |event| event.offset);
-        let stored = self.stored(client, origin, first_offset).await?;
-        events.retain(|event| !stored.contains(&event.offset));
-        if let [event] = &events[..] {
-            tracing::warn!(%origin, offset = event.offset, %error, "row refused, kept as a dead letter");
-            refused.push(DeadLetter {
-                offset: event.offset,
-                source: event.source.clone(),
-                tenant_id: event.tenant_id.clone(),
-                code: REFUSED.to_owned(),
-                field: String::new(),
-                message: error.to_string(),
-                original: event.payload.clone(),
-            });
-            events.clear();
-        }
-        let second = events.split_off(events.len() / 2);
-        Ok([events, second])
     }
 
     /// Looks for rows that a retry left out, and writes them; returns whether all are stored for certain.
@@ -175,7 +111,7 @@ impl Sink {
 ///
 /// # Errors
 /// [`Error::Refused`], where nothing can be set aside any more.
-fn is_known(outcome: Outcome, action: &str) -> Result<bool, Error> {
+pub(super) fn is_known(outcome: Outcome, action: &str) -> Result<bool, Error> {
     match outcome {
         Outcome::Stored => Ok(true),
         Outcome::StoredPerhaps => Ok(false),

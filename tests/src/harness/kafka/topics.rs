@@ -7,8 +7,9 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication, TopicResult,
 };
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::super::{DEADLINE, eventually};
 use super::Kafka;
@@ -36,6 +37,21 @@ impl Kafka {
     pub fn delete_topic(&self, topic: &str) {
         done(self.admin().delete_topics(&[topic], &AdminOptions::new()));
         self.until_partitions_are(topic, 0);
+    }
+
+    /// Commits the start of every partition for a group that nobody is in any more.
+    ///
+    /// # Panics
+    /// Where Kafka does not take it.
+    pub fn rewind(&self, group: &str, topic: &str, partitions: usize) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        for partition in 0..i32::try_from(partitions).expect("partitions fit") {
+            list.add_partition_offset(topic, partition, Offset::Offset(0))
+                .expect("an offset that makes sense");
+        }
+        // A member that was killed counts as one until its session is over.
+        eventually("kafka takes the offsets", || consumer.commit(&list, CommitMode::Sync).ok());
     }
 
     /// Adds partitions until there are so many, and waits until they can be used.

@@ -24,7 +24,7 @@ pub enum Error {
     /// The partition ends before what was read of it.
     #[error(
         "{partition} ends at offset {end}, and everything below {next} was stored: the topic was made anew; \
-         --new-generation begins it from its start"
+         --new-generation=source begins it from its start"
     )]
     Shrunk {
         /// The partition.
@@ -37,7 +37,7 @@ pub enum Error {
     /// The last record that was stored is another one now.
     #[error(
         "{partition}: the record at offset {offset} is not the one that was stored from there: the topic was made \
-         anew; --new-generation begins it from its start"
+         anew; --new-generation=source begins it from its start"
     )]
     Recreated {
         /// The partition.
