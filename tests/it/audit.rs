@@ -91,7 +91,7 @@ fn an_event_that_was_replaced_is_told_from_one_that_is_gone() {
         - stage.database.number("SELECT count() FROM voc_events")
         - stage.database.number("SELECT count() FROM voc_dead_letters");
     assert!(replaced > 0, "nothing was sent twice");
-    // The ledger knows which events they were: the stream may be gone, or another one by now.
+    // It is known which events they were: the stream may be gone, or another one by now.
     std::fs::rename(&stage.file, stage.folder().join("gone")).unwrap();
     let said = assert_clean(&stage);
     assert!(said.contains(&format!(" {replaced} replaced, 0 erased, 0 missing")), "{said}");
@@ -101,10 +101,10 @@ fn an_event_that_was_replaced_is_told_from_one_that_is_gone() {
 }
 
 #[test]
-fn of_entries_without_events_the_stream_is_asked_once() {
+fn of_offsets_whose_events_were_not_noted_the_stream_is_asked_once() {
     let (stage, _) = stored("audit_older");
-    // As entries are that were made before the ledger kept events.
-    stage.database.run("ALTER TABLE voc_origins UPDATE identities = [] WHERE true");
+    // As it is where rows were written before the events of offsets were noted.
+    stage.database.run("TRUNCATE TABLE voc_identities");
     stage.database.run("OPTIMIZE TABLE voc_events FINAL");
     assert_clean(&stage);
     std::fs::rename(&stage.file, stage.folder().join("gone")).unwrap();

@@ -1,5 +1,5 @@
-//! Offsets without a row: replaced by an equal event, erased, or missing. The ledger knows what they were; of
-//! entries from before it did, the stream is asked.
+//! Offsets without a row: replaced by an equal event, erased, or missing. It is known what they were; of
+//! rows from before that was noted, the stream is asked.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -120,7 +120,7 @@ const STORED_ONCE: &str = "bitmapOr(ledger, stored_set)";
 
 /// A ledger that was cut may lack what was replaced.
 const ENTER_REPLACED: &str = "
-    INSERT INTO voc_origins (origin_stream, origin_partition, first_offset, last_offset, rows, offsets)
+    INSERT INTO voc_origins
     SELECT {stream:String}, {partition:UInt32}, min(gone), max(gone), count(), groupBitmapState(gone)
     FROM (SELECT arrayJoin({offsets:Array(UInt64)}) AS gone)
     WHERE gone NOT IN (SELECT arrayJoin(bitmapToArray(offsets)) FROM voc_origins

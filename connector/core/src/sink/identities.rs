@@ -1,8 +1,8 @@
-//! Which events the ledger remembers behind its offsets, whether they have rows or not.
+//! Which events are behind the offsets that were stored, whether they have rows still or not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use clickhouse::Row;
+use clickhouse::{Client, Row};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -18,10 +18,17 @@ const EVENTS: usize = 200;
 
 /// An offset has one event, however often it was entered.
 const IDENTITIES: &str = "
-    SELECT DISTINCT one.origin_offset AS origin_offset, one.tenant_id AS tenant_id, one.ts AS ts, one.event_id AS event_id
-    FROM voc_origins ARRAY JOIN identities AS one
-    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
-        AND first_offset <= {last} AND last_offset >= {first} AND one.origin_offset IN {offsets}";
+    SELECT DISTINCT origin_offset, tenant_id, ts, event_id FROM voc_identities
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset IN {offsets}";
+
+/// Enters what the table lacks, from an offset on.
+const ENTER: &str = "
+    INSERT INTO voc_identities
+    SELECT origin_stream, origin_partition, origin_offset, tenant_id, ts, event_id FROM voc_events
+    WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND origin_offset >= {from:UInt64}
+        AND origin_offset NOT IN (SELECT origin_offset FROM voc_identities
+            WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
+                AND origin_offset >= {from:UInt64})";
 
 const PRESENT: &str = "
     SELECT DISTINCT tenant_id, ts, event_id FROM voc_events
@@ -46,7 +53,7 @@ struct Present {
 }
 
 impl Sink {
-    /// The events behind these offsets, of those that the ledger has an event for.
+    /// The events behind these offsets, of those that are known to have one.
     ///
     /// # Errors
     /// [`Error::Refused`]
@@ -66,6 +73,20 @@ impl Sink {
             identities.extend(rows.into_iter().map(identity));
         }
         Ok(identities)
+    }
+
+    /// Enters the events of rows from an offset on that are not known yet: a server that died may have written the
+    /// rows alone.
+    pub(super) async fn enter_identities(
+        &self,
+        client: &Client,
+        origin: &Origin,
+        from: u64,
+    ) -> Result<(), Error> {
+        self.persist("enter the events of offsets", || {
+            bound(client, ENTER, origin).param("from", from).execute()
+        })
+        .await
     }
 
     /// Which of these events have a row, whatever their origin.

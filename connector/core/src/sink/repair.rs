@@ -30,12 +30,8 @@ const CLEAR: &str = "
 /// Enters offsets once each.
 const ENTER: &str = "
     INSERT INTO voc_origins
-        (origin_stream, origin_partition, first_offset, last_offset, rows, offsets, identities)
     SELECT {stream:String}, {partition:UInt32}, min(origin_offset), max(origin_offset), count(),
-        groupBitmapState(origin_offset),
-        (SELECT groupArray((origin_offset, tenant_id, ts, event_id)) FROM voc_events
-            WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32}
-                AND origin_offset IN {offsets})
+        groupBitmapState(origin_offset)
     FROM (SELECT arrayJoin({offsets}) AS origin_offset)";
 
 /// Which of these offsets have rows.

@@ -78,10 +78,6 @@ const OFFSETS_IN_LEDGER: &str = "
     WHERE origin_stream = {stream:String} AND origin_partition = {partition:UInt32} AND last_offset >= {from:UInt64}
         AND origin_offset >= {from:UInt64}";
 
-/// The columns of an entry of the ledger.
-pub(super) const ENTRY: &str =
-    "origin_stream, origin_partition, first_offset, last_offset, rows, offsets, identities";
-
 /// Takes everything from an offset on out of the ledger: first out of entries that begin before it.
 const TRIM_LEDGER: &str = "
     ALTER TABLE voc_origins UPDATE
@@ -195,6 +191,8 @@ impl Sink {
         let in_ledger = self.offsets_in_ledger(client, origin, from).await?;
         let last = in_rows.last().max(in_ledger.last()).copied();
         let stored = if in_rows == in_ledger {
+            // The views write one after the other.
+            self.enter_identities(client, origin, from).await?;
             in_rows
         } else {
             tracing::warn!(
@@ -232,16 +230,14 @@ impl Sink {
     /// Enters the rows that the ledger lacks.
     pub(super) async fn enter(&self, client: &Client, origin: &Origin, from: u64) -> Result<(), Error> {
         let statement = format!(
-            "INSERT INTO voc_origins ({ENTRY})
+            "INSERT INTO voc_origins
              SELECT {{stream:String}}, {{partition:UInt32}}, min(origin_offset), max(origin_offset), count(),
-                 groupBitmapState(origin_offset),
-                 (SELECT groupArray((origin_offset, tenant_id, ts, event_id)) FROM voc_events
-                     WHERE origin_stream = {{stream:String}} AND origin_partition = {{partition:UInt32}}
-                         AND origin_offset >= {{from:UInt64}} AND origin_offset NOT IN ({OFFSETS_IN_LEDGER}))
+                 groupBitmapState(origin_offset)
              FROM ({OFFSETS_IN_ROWS}) WHERE origin_offset NOT IN ({OFFSETS_IN_LEDGER}) AND {{unfenced}}
              HAVING count() > 0"
         );
-        self.correct_ledger(client, &statement, origin, from).await
+        self.correct_ledger(client, &statement, origin, from).await?;
+        self.enter_identities(client, origin, from).await
     }
 
     async fn correct_ledger(
