@@ -242,6 +242,10 @@ fn an_erased_event_that_had_replaced_another_does_not_come_back_as_that() {
     assert!(said.contains("2 stored, 0 gaps, 0 replaced, 2 erased"), "{said}");
     assert_repaired(&stage, 0);
     assert_eq!(stage.database.number("SELECT count() FROM voc_events"), 2);
+    // Nothing tells any more whose they were, and no stream has to.
+    assert_eq!(stage.database.number("SELECT count() FROM voc_identities FINAL"), 2);
+    std::fs::remove_file(&stage.file).unwrap();
+    assert_clean(&stage);
 }
 
 #[test]

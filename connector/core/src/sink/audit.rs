@@ -89,7 +89,7 @@ SELECT
     bitmapCardinality(stored_set) AS stored,
     bitmapCardinality(skipped) AS gaps,
     bitmapCardinality(bitmapAndnot(replaced_set, stored_set)) AS replaced,
-    bitmapCardinality(bitmapAndnot(erased_set, stored_set)) AS erased,
+    bitmapCardinality(bitmapAndnot(bitmapAndnot(erased_set, stored_set), replaced_set)) AS erased,
     bitmapToArray(bitmapSubsetLimit(unaccounted_set, 0, {named:UInt64})) AS unaccounted,
     bitmapToArray(bitmapSubsetLimit(bitmapAndnot(bitmapOr(stored_set, replaced_set), ledger), 0, {named:UInt64})) AS unledgered,
     CAST(ifNull(event_rows + bitmapCardinality(letters) != bitmapCardinality(stored_set)

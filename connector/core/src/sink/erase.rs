@@ -92,16 +92,21 @@ impl Sink {
         let note = format!(
             "INSERT INTO voc_accounted
                 (origin_stream, origin_partition, first_offset, last_offset, rows, offsets, reason, erasure_id)
-             SELECT origin_stream, origin_partition, min(origin_offset), max(origin_offset), uniqExact(origin_offset),
-                 groupBitmapState(origin_offset), 'erased', {{erasure:UUID}}
+             SELECT origin_stream, origin_partition, min(origin_offset), max(origin_offset),
+                 uniqExactIf(origin_offset, is_row), groupBitmapState(origin_offset), 'erased', {{erasure:UUID}}
              FROM (
-                 SELECT origin_stream, origin_partition, origin_offset FROM voc_events WHERE {OF_EVENTS}
+                 SELECT origin_stream, origin_partition, origin_offset, true AS is_row FROM voc_events WHERE {OF_EVENTS}
                  UNION ALL
-                 SELECT origin_stream, origin_partition, origin_offset FROM voc_dead_letters WHERE {OF_LETTERS}
+                 SELECT origin_stream, origin_partition, origin_offset, true FROM voc_dead_letters WHERE {OF_LETTERS}
+                 UNION ALL
+                 SELECT origin_stream, origin_partition, origin_offset, false FROM voc_identities WHERE {OF_EVENTS}
              ) GROUP BY origin_stream, origin_partition"
         );
         self.run("note what is erased", &client, &note, id, erasure).await?;
-        for (table, condition) in [("voc_events", OF_EVENTS), ("voc_dead_letters", OF_LETTERS)] {
+        // What was replaced before it was erased has an identity and no row.
+        let tables =
+            [("voc_events", OF_EVENTS), ("voc_dead_letters", OF_LETTERS), ("voc_identities", OF_EVENTS)];
+        for (table, condition) in tables {
             let noted = NOTED.replace("{database}", &identifier(&self.database));
             let statement = format!("ALTER TABLE {table} DELETE WHERE {condition} AND {noted}");
             self.run("erase rows", &client, &statement, id, erasure).await?;
