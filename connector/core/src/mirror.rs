@@ -29,7 +29,7 @@ use crate::cluster::Cluster;
 use crate::config::sections::{Cluster as ClusterConfig, Mirror as Config};
 use crate::metrics::Metrics;
 use crate::monitoring::{Health, Readiness};
-use crate::options::{Legs, Options};
+use crate::options::Options;
 use crate::sink::Sink;
 use crate::source::kafka::{Kafka, Purpose};
 use distributor::Distributor;
@@ -81,7 +81,7 @@ pub async fn run(
         health: Health::new(readiness.part("mirror fluvio")),
     };
     shared.health.up("");
-    let distributor = Distributor::new(Arc::new(shared), options.begins(Legs::Mirror));
+    let distributor = Distributor::new(Arc::new(shared), options);
     let distributed = distributor.run(received);
     let deadline = tokio::time::sleep(Duration::MAX);
     tokio::pin!(distributed, shutdown, deadline);

@@ -115,7 +115,10 @@ impl Kind {
             Layer::Fence => matches!(self, Self::LateInsert | Self::FreezeConnector),
             Layer::Ledger => matches!(self, Self::KillConnector | Self::KillBoth | Self::Rewind),
             Layer::Token => matches!(self, Self::LoseAnswer | Self::UnknownError),
-            Layer::Contiguity => matches!(self, Self::KillSpu | Self::CutSpu | Self::StallSpu),
+            Layer::Contiguity => matches!(
+                self,
+                Self::KillConnector | Self::KillBoth | Self::KillSpu | Self::CutSpu | Self::StallSpu
+            ),
             Layer::Generation => matches!(self, Self::Recreate),
             Layer::Final => false,
         }

@@ -9,6 +9,8 @@ use tokio::task::{JoinError, JoinSet};
 use super::error::Error;
 use super::partition::{Partition, Shared};
 use super::topics::Standing;
+use crate::layers::Layer;
+use crate::options::{Legs, Options};
 use crate::source::{Chunk, Event, Resume, StreamPartition};
 
 /// Chunks that may wait for a partition's task, besides those that it writes.
@@ -19,13 +21,16 @@ pub(super) struct Distributor {
     shared: Arc<Shared>,
     /// Whether the operator asked to begin every Kafka topic anew.
     is_new: bool,
+    /// Whether a topic that was made anew is told from the old one.
+    is_compared: bool,
     open: HashMap<StreamPartition, mpsc::Sender<Chunk>>,
     tasks: JoinSet<Result<StreamPartition, Error>>,
 }
 
 impl Distributor {
-    pub(super) fn new(shared: Arc<Shared>, is_new: bool) -> Self {
-        Self { shared, is_new, open: HashMap::new(), tasks: JoinSet::new() }
+    pub(super) fn new(shared: Arc<Shared>, options: Options) -> Self {
+        let (is_new, is_compared) = (options.begins(Legs::Mirror), options.without.has(Layer::Generation));
+        Self { shared, is_new, is_compared, open: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Distributes everything that comes, until the channel closes and all of it is written.
@@ -96,6 +101,9 @@ impl Distributor {
         if self.is_new && standing.next_offset.is_some() {
             let generation = standing.generation + 1;
             standing = Standing { generation, next_offset: None, bookmark: String::new() };
+        }
+        if !self.is_compared {
+            standing.bookmark.clear();
         }
         let Standing { generation, next_offset, bookmark } = standing;
         tracing::info!(%partition, %target, next_offset, generation, "mirror of a partition begins");
