@@ -23,11 +23,12 @@ const TOP_LEVEL: [&str; 9] = [
     "deploy",
     "tests",
 ];
-const ALSO_AT_TOP: [&str; 2] = ["Cargo.lock", "LICENSE"];
+const ALSO_AT_TOP: [&str; 3] = ["Cargo.lock", "LICENSE", "NOTICE"];
 
 /// The arrows between members: "depends on", and nothing else.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("voc-smartmodule", &[]),
+    ("voc-train", &["voc-smartmodule"]),
     ("voc-connector-core", &["voc-smartmodule"]),
     ("voc-connector", &["voc-connector-core"]),
     ("voc-api", &["voc-smartmodule"]),
@@ -58,6 +59,7 @@ const ROLES: [(&str, &[&str]); 5] = [
             "connector/src/main.rs",
             "deploy/local/src/main.rs",
             "deploy/xtask/",
+            "smartmodule/train/",
             "tests/src/bin/",
         ],
     ),

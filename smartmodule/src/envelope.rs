@@ -3,6 +3,8 @@
 //! `schema/envelope.v1.json` publishes the form. **Do not change what is there**: envelopes outlive the
 //! version that wrote them, and the golden test below holds the bytes. Adding annotations is fine.
 
+mod written;
+
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -14,11 +16,17 @@ use uuid::Uuid;
 use crate::contract::SCHEMA_VERSION;
 use crate::rejection::Rejection;
 use crate::timestamp::write_rfc3339;
+use crate::transform::{ANNOTATION_VERSION, KEYWORDS_VERSION};
 use crate::validate::Event;
 
-/// Appends the envelope of an accepted event, its payload verbatim.
-pub fn write_accepted(event: &Event<'_>, score: Option<f64>, payload: &[u8], out: &mut Vec<u8>) {
-    out.reserve(payload.len() + 320);
+/// Appends the envelope of an accepted event, its payload verbatim; `sentiment` appends that annotation.
+pub fn write_accepted(
+    event: &Event<'_>,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+    sentiment: impl FnOnce(&mut Vec<u8>),
+) {
+    out.reserve(payload.len() + 1024);
     out.extend_from_slice(br#"{"status":"accepted","event":{"event_id":""#);
     let mut hyphenated = [0; uuid::fmt::Hyphenated::LENGTH];
     out.extend_from_slice(event.event_id.hyphenated().encode_lower(&mut hyphenated).as_bytes());
@@ -30,10 +38,17 @@ pub fn write_accepted(event: &Event<'_>, score: Option<f64>, payload: &[u8], out
     out.extend_from_slice(event.event_type.as_str().as_bytes());
     out.extend_from_slice(br#"","schema_version":"#);
     write_json(&SCHEMA_VERSION, out);
-    out.extend_from_slice(br#"},"annotations":{"sentiment":{"score":"#);
-    write_json(&score, out);
-    out.extend_from_slice(br#"}},"payload":"#);
+    out.extend_from_slice(br#"},"annotations":{"sentiment":"#);
+    sentiment(out);
+    out.extend_from_slice(br#"},"payload":"#);
     out.extend_from_slice(payload);
+    out.push(b'}');
+}
+
+/// Appends the annotation that is a score and nothing else.
+pub fn write_score(score: Option<f64>, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"score":"#);
+    write_json(&score, out);
     out.push(b'}');
 }
 
@@ -76,8 +91,31 @@ pub struct Accepted<'a> {
     pub event: Header<'a>,
     /// The sentiment score, `None` where the event has no text.
     pub sentiment: Option<f64>,
+    /// The rest of the sentiment, `None` where it is the original rules'.
+    pub annotation: Option<Annotation<'a>>,
     /// The record, byte for byte.
     pub payload: &'a [u8],
+}
+
+impl Accepted<'_> {
+    /// The version of the annotation: [`ANNOTATION_VERSION`] or [`KEYWORDS_VERSION`].
+    #[must_use]
+    pub fn annotation_version(&self) -> u32 {
+        if self.annotation.is_some() { ANNOTATION_VERSION } else { KEYWORDS_VERSION }
+    }
+}
+
+/// What lexicon and model say besides the score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annotation<'a> {
+    /// One of [`crate::sentiment::calibration::Label`]'s names.
+    pub label: &'a str,
+    /// `en`, `pt` or another primary subtag; `None` where there are no words.
+    pub language: Option<&'a str>,
+    /// Which model said so.
+    pub model: &'a str,
+    /// All of `annotations.sentiment`, as it stands in the envelope.
+    pub json: &'a str,
 }
 
 /// What every event has.
@@ -134,7 +172,8 @@ struct Wire<'a> {
     status: &'a str,
     #[serde(borrow)]
     event: Option<Header<'a>>,
-    annotations: Option<WireAnnotations>,
+    #[serde(borrow)]
+    annotations: Option<WireAnnotations<'a>>,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -146,13 +185,29 @@ struct Wire<'a> {
 }
 
 #[derive(Deserialize)]
-struct WireAnnotations {
-    sentiment: WireSentiment,
+struct WireAnnotations<'a> {
+    #[serde(borrow)]
+    sentiment: &'a RawValue,
 }
 
 #[derive(Deserialize)]
-struct WireSentiment {
+struct WireSentiment<'a> {
     score: Option<f64>,
+    label: Option<&'a str>,
+    language: Option<&'a str>,
+    model: Option<&'a str>,
+}
+
+/// The score, and the rest where there is more.
+fn read_sentiment(json: &str) -> Result<(Option<f64>, Option<Annotation<'_>>), Error> {
+    let wire: WireSentiment<'_> = serde_json::from_str(json).map_err(|error| Error(error.to_string()))?;
+    let annotation = wire.label.zip(wire.model).map(|(label, model)| Annotation {
+        label,
+        language: wire.language,
+        model,
+        json,
+    });
+    Ok((wire.score, annotation))
 }
 
 #[derive(Deserialize)]
@@ -170,7 +225,7 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// [`Error`] where the bytes are none.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Error> {
-        match read_written(bytes) {
+        match written::read(bytes) {
             Some(accepted) => Ok(Self::Accepted(accepted)),
             None => Self::parse(bytes),
         }
@@ -183,9 +238,12 @@ impl<'a> Envelope<'a> {
         match wire.status {
             "accepted" => {
                 let payload = wire.payload.ok_or_else(|| absent("payload"))?;
+                let annotations = wire.annotations.ok_or_else(|| absent("annotations"))?;
+                let (sentiment, annotation) = read_sentiment(annotations.sentiment.get())?;
                 Ok(Self::Accepted(Accepted {
                     event: wire.event.ok_or_else(|| absent("event"))?,
-                    sentiment: wire.annotations.ok_or_else(|| absent("annotations"))?.sentiment.score,
+                    sentiment,
+                    annotation,
                     payload: verbatim(bytes, payload),
                 }))
             }
@@ -205,43 +263,6 @@ impl<'a> Envelope<'a> {
             other => Err(Error(format!("status `{other}` is not known"))),
         }
     }
-}
-
-/// Reads what [`write_accepted`] wrote. Its payload was validated then, and is not parsed once more. `None`
-/// for every other form, such as one with further annotations.
-fn read_written(bytes: &[u8]) -> Option<Accepted<'_>> {
-    let rest = bytes.strip_prefix(br#"{"status":"accepted","event":{"event_id":""#)?;
-    let (event_id, rest) = text(rest)?;
-    let (tenant_id, rest) = text(rest.strip_prefix(br#","tenant_id":""#)?)?;
-    let (timestamp, rest) = text(rest.strip_prefix(br#","timestamp":""#)?)?;
-    let (event_type, rest) = text(rest.strip_prefix(br#","event_type":""#)?)?;
-    let (schema_version, rest) = bare(rest.strip_prefix(br#","schema_version":"#)?)?;
-    let (score, rest) = bare(rest.strip_prefix(br#"},"annotations":{"sentiment":{"score":"#)?)?;
-    let payload = rest.strip_prefix(br#"}},"payload":"#)?.strip_suffix(b"}")?;
-    let is_object = payload.trim_ascii().starts_with(b"{") && payload.trim_ascii().ends_with(b"}");
-    let event = Header {
-        event_id: Uuid::try_parse(event_id).ok()?,
-        tenant_id: Cow::Borrowed(tenant_id),
-        timestamp,
-        event_type,
-        schema_version: schema_version.parse().ok()?,
-    };
-    let sentiment = if score == "null" { None } else { Some(score.parse().ok()?) };
-    is_object.then_some(Accepted { event, sentiment, payload })
-}
-
-/// A JSON string without escapes, from behind its opening quote; and what follows it.
-fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let length = bytes.iter().position(|&byte| byte == b'"' || byte == b'\\')?;
-    let (text, rest) = bytes.split_at(length);
-    Some((std::str::from_utf8(text).ok()?, rest.strip_prefix(b"\"")?))
-}
-
-/// A number or `null`, up to the brace behind it.
-fn bare(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let length = bytes.iter().position(|&byte| byte == b'}')?;
-    let (text, rest) = bytes.split_at(length);
-    Some((std::str::from_utf8(text).ok()?, rest))
 }
 
 /// The payload with the white space around it, which a JSON reader drops: what lies between the colon
@@ -268,17 +289,24 @@ mod tests {
         out
     }
 
+    fn by_keywords(record: &[u8]) -> Vec<u8> {
+        let params = Params::from_pairs([("sentiment", "keywords")]).unwrap();
+        let mut out = Vec::new();
+        annotate(record, RECORD_TIME, &params, &mut out);
+        out
+    }
+
     #[test]
     fn the_bytes_of_an_accepted_event_do_not_change() {
         let record = r#" {"tenant_id":"caf\u00e9","event_id":"27AC435A-7a97-4643-a564-12a9b8a1abcd","timestamp":"2026-11-01T09:05:00.5-03:00","event_type":"call","transcript":"Bad, and not happy. Thanks"}"#;
         let expected = format!(
             r#"{{"status":"accepted","event":{{"event_id":"27ac435a-7a97-4643-a564-12a9b8a1abcd","tenant_id":"caf\u00e9","timestamp":"2026-11-01T12:05:00.500000Z","event_type":"call","schema_version":1}},"annotations":{{"sentiment":{{"score":-1.0}}}},"payload":{record}}}"#
         );
-        let envelope = envelope_of(record.as_bytes());
+        let envelope = by_keywords(record.as_bytes());
         assert_eq!(String::from_utf8_lossy(&envelope), expected);
         let Envelope::Accepted(accepted) = Envelope::read(&envelope).unwrap() else { panic!("{expected}") };
         assert_eq!(accepted.event.tenant_id, "café");
-        assert_eq!(accepted.sentiment, Some(-1.0));
+        assert_eq!((accepted.sentiment, accepted.annotation_version()), (Some(-1.0), KEYWORDS_VERSION));
         assert_eq!(accepted.payload, record.as_bytes());
     }
 
@@ -310,17 +338,18 @@ mod tests {
                 let record = format!(
                     r#"{around}{{"tenant_id":"{tenant}","event_id":"27AC435A-7a97-4643-a564-12a9b8a1abcd","timestamp":"2026-11-01T09:05:00.5-03:00","event_type":"call","transcript":{transcript}}}{around}"#
                 );
-                let envelope = envelope_of(record.as_bytes());
-                let parsed = Envelope::parse(&envelope).unwrap();
-                assert_eq!(Envelope::read(&envelope).unwrap(), parsed);
-                assert_eq!(read_written(&envelope).map(Envelope::Accepted), is_plain.then_some(parsed));
+                for envelope in [envelope_of(record.as_bytes()), by_keywords(record.as_bytes())] {
+                    let parsed = Envelope::parse(&envelope).unwrap();
+                    assert_eq!(Envelope::read(&envelope).unwrap(), parsed);
+                    assert_eq!(written::read(&envelope).map(Envelope::Accepted), is_plain.then_some(parsed));
+                }
             }
         }
         let rejected = envelope_of(b"{");
-        assert_eq!(read_written(&rejected), None);
+        assert_eq!(written::read(&rejected), None);
         let mut longer = envelope_of(br#"{"a":1}"#);
         longer.truncate(20);
-        assert_eq!(read_written(&longer), None);
+        assert_eq!(written::read(&longer), None);
     }
 
     #[test]

@@ -1,129 +1,96 @@
-//! Sentiment by the rules of the original service: how many positive words occur in the text, minus
-//! how many negative ones. Words count once each, as substrings, in lower case, in two languages.
+//! Sentiment: what a customer's words say of how they feel.
 //!
-//! The rules are known to be crude (`dissatisfied` has `satisfied` in it); they are kept because people
-//! compare with what they had.
+//! A text goes through the files in this order:
+//!
+//! ```text
+//! conversation ─▶ language ─▶ tokens (fold, word) ─▶ memo (lexicon, sense, features, model)
+//!      ─▶ rules ─▶ tally ─▶ calibration ─▶ annotation         explain: the same, word by word
+//! ```
+//!
+//! `keywords` are the original service's rules, which a param chooses instead. `ANNOTATION.md` says how the
+//! engine was made and what was measured.
 
-use crate::json::Text;
+pub mod annotation;
+pub mod calibration;
+pub mod conversation;
+pub mod explain;
+pub mod features;
+pub mod fold;
+pub mod keywords;
+pub mod language;
+pub mod lexicon;
+pub mod memo;
+pub mod model;
+pub mod rules;
+pub mod sense;
+pub mod tally;
+pub mod tokens;
+pub mod word;
 
-const POSITIVE: [&str; 8] = ["bom", "ótimo", "obrigado", "satisfeito", "good", "great", "thank", "satisfied"];
-const NEGATIVE: [&str; 10] =
-    ["ruim", "irritado", "odeio", "não feliz", "frustrad", "bad", "angry", "hate", "not happy", "frustrat"];
+use std::cell::RefCell;
 
-const WORDS: [&str; POSITIVE.len() + NEGATIVE.len()] = {
-    let mut words = [""; POSITIVE.len() + NEGATIVE.len()];
-    let mut at = 0;
-    while at < words.len() {
-        words[at] = if at < POSITIVE.len() { POSITIVE[at] } else { NEGATIVE[at - POSITIVE.len()] };
-        at += 1;
-    }
-    words
-};
+use annotation::Annotation;
+use conversation::{Participant, utterances};
+use language::{known, primary_subtag, vote};
+use memo::Memo;
+use model::BUILT_IN;
+use tally::{Counter, Strongest, Tally};
 
-/// A set of words, one bit each in the order of [`WORDS`].
-type Set = u32;
+use crate::contract::Name;
+use crate::document::Document;
+use crate::json::Value;
+use crate::params::Params;
+use crate::validate::Event;
 
-const POSITIVE_WORDS: Set = (1 << POSITIVE.len()) - 1;
-
-/// For a byte at the first, second and third place: the words that have it there. A word is looked at
-/// whole only where all three agree, which in running text is seldom.
-const STARTS: [[Set; 256]; 3] = {
-    let mut starts = [[0; 256]; 3];
-    let mut word = 0;
-    while word < WORDS.len() {
-        let mut place = 0;
-        while place < 3 {
-            let byte = WORDS[word].as_bytes()[place];
-            starts[place][byte as usize] |= 1 << word;
-            starts[place][byte.to_ascii_uppercase() as usize] |= 1 << word;
-            place += 1;
-        }
-        word += 1;
-    }
-    starts
-};
-
-/// The score of a transcript's texts: a whole number, `None` where there is no text.
-///
-/// A word does not span two texts.
-#[must_use]
-pub fn score(texts: &[Text<'_>]) -> Option<f64> {
-    if texts.iter().all(|text| text.raw().is_empty()) {
-        return None;
-    }
-    let found = texts.iter().fold(0, |found, text| found | words_in(&text.decode()));
-    let positive = (found & POSITIVE_WORDS).count_ones();
-    let negative = (found & !POSITIVE_WORDS).count_ones();
-    Some(f64::from(positive) - f64::from(negative))
+thread_local! {
+    /// It only saves time: with an empty one every annotation is the same.
+    static MEMO: RefCell<Memo<'static>> = RefCell::new(Memo::new(BUILT_IN.table));
 }
 
-fn words_in(text: &str) -> Set {
-    // In ASCII the tables fold case themselves; beyond it, Unicode's rules are needed.
-    if text.is_ascii() {
-        lower_case_words_in(text.as_bytes())
-    } else {
-        lower_case_words_in(text.to_lowercase().as_bytes())
-    }
+/// Appends `annotations.sentiment` of an event, as JSON.
+pub fn write(document: &Document<'_>, event: &Event<'_>, params: &Params, out: &mut Vec<u8>) {
+    MEMO.with_borrow_mut(|memo| write_with(memo, document, event, params, out));
 }
 
-fn lower_case_words_in(text: &[u8]) -> Set {
-    let mut found = 0;
-    for (at, window) in text.windows(3).enumerate() {
-        let mut candidates = STARTS[0][window[0] as usize]
-            & STARTS[1][window[1] as usize]
-            & STARTS[2][window[2] as usize]
-            & !found;
-        while candidates != 0 {
-            let word = candidates.trailing_zeros() as usize;
-            candidates &= candidates - 1;
-            let here = text.get(at..at + WORDS[word].len());
-            if here.is_some_and(|here| here.eq_ignore_ascii_case(WORDS[word].as_bytes())) {
-                found |= 1 << word;
-            }
-        }
+fn write_with(
+    memo: &mut Memo<'static>,
+    document: &Document<'_>,
+    event: &Event<'_>,
+    params: &Params,
+    out: &mut Vec<u8>,
+) {
+    let mut annotation = Annotation {
+        customer: [Tally::default(); 4],
+        strongest: Strongest::default(),
+        agent: [Tally::default(); 4],
+        has_speakers: false,
+        language: "",
+        is_of_language: true,
+        numbers: &BUILT_IN.numbers[0],
+    };
+    if !event.texts.is_empty() {
+        let told = match document.fields.get(Name::Language) {
+            Some(Value::Text(tag)) => primary_subtag(tag.raw()),
+            _ => None,
+        };
+        let taken = told
+            .and_then(known)
+            .or_else(|| params.tenant_language(event.tenant_id).filter(|_| told.is_none()))
+            .unwrap_or_else(|| vote(event.texts.iter().map(|text| text.raw()), memo));
+        annotation.is_of_language = told.is_none_or(|told| known(told).is_some());
+        annotation.language =
+            if annotation.is_of_language { taken.as_str() } else { told.unwrap_or_default() };
+        annotation.numbers = &BUILT_IN.numbers[taken as usize];
+        annotation.has_speakers = utterances(document, |utterance| {
+            let (course, strongest) = match utterance.participant {
+                Participant::Customer => (&mut annotation.customer, Some(&mut annotation.strongest)),
+                Participant::Agent => (&mut annotation.agent, None),
+                Participant::Other => return,
+            };
+            let tally = &mut course[utterance.quarter];
+            let mut counter = Counter::new(utterance.text, taken, &BUILT_IN, tally, strongest);
+            rules::read(utterance.text, taken, memo, &mut counter);
+        });
     }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The rules in the words of their description.
-    fn by_the_book(text: &str) -> i32 {
-        let text = text.to_lowercase();
-        let count = |words: &[&str]| i32::try_from(words.iter().filter(|word| text.contains(**word)).count());
-        count(&POSITIVE).unwrap() - count(&NEGATIVE).unwrap()
-    }
-
-    fn score_of(text: &str) -> i32 {
-        let found = words_in(text);
-        i32::try_from((found & POSITIVE_WORDS).count_ones()).unwrap()
-            - i32::try_from((found & !POSITIVE_WORDS).count_ones()).unwrap()
-    }
-
-    #[test]
-    fn follows_the_rules_on_every_pair_of_words() {
-        for first in WORDS {
-            for second in WORDS {
-                for text in [
-                    format!("{first}{second}"),
-                    format!("in{first} {second}!"),
-                    format!("{first} {}", second.to_uppercase()),
-                    format!("{}{}", &first[..first.len() - 1], second),
-                ] {
-                    assert_eq!(score_of(&text), by_the_book(&text), "{text}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn follows_the_rules_beyond_ascii() {
-        for text in
-            ["ÓTIMO", "NÃO FELIZ", "Tha\u{212a} you", "\u{130}RRITADO bom", "naõ feliz", "ó", "好bad好"]
-        {
-            assert_eq!(score_of(text), by_the_book(text), "{text}");
-        }
-    }
+    annotation.write(out);
 }

@@ -1,13 +1,17 @@
 //! The transform: one record in, one envelope out.
 
 use crate::document::Document;
-use crate::params::Params;
+use crate::params::{Params, Sentiment};
 use crate::rejection::{Code, Rejection};
+use crate::sentiment::keywords;
 use crate::validate::{Event, validate};
 use crate::{envelope, sentiment};
 
-/// Version of the annotation that this module makes. Raised when the same event would get another one.
-pub const ANNOTATION_VERSION: u32 = 1;
+/// Version of the annotation that lexicon and model make. Raised when the same event would get another one.
+pub const ANNOTATION_VERSION: u32 = 2;
+
+/// Version of the annotation that the original service's rules make, which stays as it is.
+pub const KEYWORDS_VERSION: u32 = 1;
 
 /// Appends the envelope of `record` to `out`.
 ///
@@ -23,13 +27,22 @@ pub fn annotate(record: &[u8], record_timestamp_ms: i64, params: &Params, out: &
         Err(rejection) => return envelope::write_rejected(&rejection, record, out),
     };
     match validate(&document, record_timestamp_ms, params) {
-        Ok(event) => write_accepted(&event, record, out),
+        Ok(event) => write_accepted(&document, &event, record, params, out),
         Err(rejection) => envelope::write_rejected(&rejection, record, out),
     }
 }
 
-fn write_accepted(event: &Event<'_>, record: &[u8], out: &mut Vec<u8>) {
-    envelope::write_accepted(event, sentiment::score(&event.texts), record, out);
+fn write_accepted(
+    document: &Document<'_>,
+    event: &Event<'_>,
+    record: &[u8],
+    params: &Params,
+    out: &mut Vec<u8>,
+) {
+    envelope::write_accepted(event, record, out, |out| match params.sentiment {
+        Sentiment::LexiconAndModel => sentiment::write(document, event, params, out),
+        Sentiment::Keywords => envelope::write_score(keywords::score(&event.texts), out),
+    });
 }
 
 /// The tenant that a rejected record names, if it can be told: the record is a document whose

@@ -57,9 +57,20 @@ fn cases() -> Vec<Case> {
 }
 
 fn native(record: &[u8], timestamp_ms: i64) -> Vec<u8> {
+    native_with(record, timestamp_ms, &BTreeMap::new())
+}
+
+fn native_with(record: &[u8], timestamp_ms: i64, with: &BTreeMap<String, String>) -> Vec<u8> {
+    let params =
+        Params::from_pairs(with.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap();
     let mut envelope = Vec::new();
-    annotate(record, timestamp_ms, &Params::default(), &mut envelope);
+    annotate(record, timestamp_ms, &params, &mut envelope);
     envelope
+}
+
+/// The original service's rules, by which the cases of `data/cases` are scored.
+fn keywords() -> BTreeMap<String, String> {
+    BTreeMap::from([("sentiment".to_owned(), "keywords".to_owned())])
 }
 
 fn start(with: &BTreeMap<String, String>) -> Result<Transform, String> {
@@ -89,12 +100,18 @@ fn chunk(records: impl IntoIterator<Item = (Vec<u8>, i64)>) -> Chunk {
 /// Every record through the engine, in chunks, gives the native envelope byte for byte.
 fn assert_equal(records: impl Iterator<Item = (Vec<u8>, i64)>) {
     let records: Vec<_> = records.collect();
-    let mut transform = start(&BTreeMap::new()).unwrap();
+    for with in [BTreeMap::new(), keywords()] {
+        assert_equal_with(&records, &with);
+    }
+}
+
+fn assert_equal_with(records: &[(Vec<u8>, i64)], with: &BTreeMap<String, String>) {
+    let mut transform = start(with).unwrap();
     for part in records.chunks(CHUNK) {
         let envelopes = transform.annotate(chunk(part.to_vec())).unwrap().envelopes;
         assert_eq!(envelopes.len(), part.len());
         for ((record, timestamp_ms), Enveloped { envelope, .. }) in part.iter().zip(envelopes) {
-            let expected = native(record, *timestamp_ms);
+            let expected = native_with(record, *timestamp_ms, with);
             assert!(
                 envelope == expected,
                 "{}\n  engine {}\n  native {}",
@@ -111,7 +128,7 @@ fn every_case_gives_what_it_expects() {
     let cases = cases();
     let mut wrong = Vec::new();
     for case in &cases {
-        let envelope = native(&case.record, case.timestamp_ms);
+        let envelope = native_with(&case.record, case.timestamp_ms, &keywords());
         let found = match Envelope::read(&envelope).unwrap() {
             Envelope::Accepted(accepted) => {
                 assert_eq!(accepted.payload, case.record, "{}", case.name);
@@ -201,7 +218,9 @@ fn params_reach_the_module_and_wrong_ones_are_refused_by_name() {
         panic!("accepted")
     };
     assert_eq!(rejected.code, "too_large");
-    for (name, value) in [("max_byte", "1"), ("max_depth", "0"), ("max_past_days", "many")] {
+    for (name, value) in
+        [("max_byte", "1"), ("max_depth", "0"), ("max_past_days", "many"), ("sentiment", "vader")]
+    {
         let Err(error) = start(&with(name, value)) else { panic!("{name}={value} was taken") };
         assert!(error.contains(&format!("`{name}`")), "{error}");
     }

@@ -42,6 +42,13 @@ pub(crate) fn generate(workspace: &Workspace, args: &[String]) -> Result<ExitCod
     become_it(Command::new(workspace.binary("voc-generate")).args(args))
 }
 
+/// `cargo xtask train`
+pub(crate) fn train(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
+    compilers()?;
+    workspace.build()?;
+    become_it(Command::new(workspace.binary("voc-train")).args(args))
+}
+
 /// `cargo xtask bench`
 pub(crate) fn bench(workspace: &Workspace, args: &[String]) -> Result<ExitCode> {
     let is_of_cluster = args.iter().any(|argument| argument == "cluster");

@@ -54,6 +54,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Train the sentiment model on labelled rows, and report how good it is on rows it has not seen
+    Train {
+        /// Passed on to `voc-train`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Feed the transform random and mutated events for a while
     Fuzz {
         /// How long, in minutes
@@ -92,6 +98,7 @@ fn run(command: Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Generate { args } => commands::generate(workspace, &args),
         Command::Bench { args } => commands::bench(workspace, &args),
         Command::Chaos { args } => commands::chaos(workspace, &args),
+        Command::Train { args } => commands::train(workspace, &args),
         Command::Fuzz { minutes } => commands::fuzz(workspace, minutes),
         Command::Become { .. } => unreachable!("handled before a workspace is looked for"),
     }

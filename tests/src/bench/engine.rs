@@ -25,8 +25,10 @@ const CHUNKS: usize = 40;
 pub struct Rounds {
     /// The engine's floor.
     pub echo: Vec<Round>,
-    /// Our SmartModule.
+    /// Our SmartModule, with all it annotates.
     pub ours: Vec<Round>,
+    /// Our SmartModule with the original service's rules.
+    pub keywords: Vec<Round>,
     /// The transform without the engine.
     pub native: Vec<Round>,
 }
@@ -36,6 +38,7 @@ impl Rounds {
     pub fn extend(&mut self, later: Self) {
         self.echo.extend(later.echo);
         self.ours.extend(later.ours);
+        self.keywords.extend(later.keywords);
         self.native.extend(later.native);
     }
 }
@@ -46,6 +49,8 @@ impl Rounds {
 /// A module that does not run.
 pub fn run(echo: &Path, ours: &Path, rounds: usize) -> Result<Rounds, Error> {
     let mut echo = Transform::start(echo, &BTreeMap::new())?;
+    let with = BTreeMap::from([("sentiment".to_owned(), "keywords".to_owned())]);
+    let mut keywords = Transform::start(ours, &with)?;
     let mut ours = Transform::start(ours, &BTreeMap::new())?;
     let chunk = chunk();
     let params = Params::default();
@@ -54,6 +59,7 @@ pub fn run(echo: &Path, ours: &Path, rounds: usize) -> Result<Rounds, Error> {
     for round in 0..=rounds {
         let echo = time(|| echo.annotate(chunk.clone()).map(drop))?;
         let ours = time(|| ours.annotate(chunk.clone()).map(drop))?;
+        let keywords = time(|| keywords.annotate(chunk.clone()).map(drop))?;
         let native = time(|| {
             let mut envelope = Vec::new();
             for record in &chunk.records {
@@ -66,6 +72,7 @@ pub fn run(echo: &Path, ours: &Path, rounds: usize) -> Result<Rounds, Error> {
         if round > 0 {
             result.echo.push(echo);
             result.ours.push(ours);
+            result.keywords.push(keywords);
             result.native.push(native);
         }
     }

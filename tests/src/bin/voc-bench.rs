@@ -124,5 +124,6 @@ fn print_engine(rounds: &engine::Rounds) {
     let against = Some(("echo", rounds.echo.as_slice()));
     report::print("SmartModule that only echoes", &rounds.echo, None);
     report::print("our SmartModule", &rounds.ours, against);
+    report::print("our SmartModule, keywords only", &rounds.keywords, against);
     report::print("the transform, compiled natively", &rounds.native, against);
 }
