@@ -62,11 +62,37 @@ pub struct StoredEvent {
     pub schema_version: u16,
     /// The score, `None` where the event has no text.
     pub sentiment: Option<f64>,
+    /// What else is known of it, `None` where the keyword rules made the score.
+    pub annotation: Option<Annotation>,
+    /// Version of the annotation.
+    pub annotation_version: u32,
     /// The event as it was sent.
     pub payload: Bytes,
     /// Whether it was stored before, and its row has gone: whatever row there is of this event came
     /// later, and stays.
     pub is_restored: bool,
+}
+
+/// The annotation beside its score.
+#[derive(Debug, Clone)]
+pub struct Annotation {
+    /// `negative`, `neutral`, `positive`, `unclear` or `no_signal`.
+    pub label: Bytes,
+    /// In which the text was read, empty where there is none.
+    pub language: Bytes,
+    /// All of it, as the SmartModule wrote it.
+    pub explanation: Bytes,
+}
+
+/// The label of a score whose sign is not to be trusted.
+const UNCLEAR: &[u8] = b"unclear";
+
+impl Annotation {
+    /// Whether the score lies in the band where its sign is not to be trusted.
+    #[must_use]
+    pub fn is_unclear(&self) -> bool {
+        &*self.label == UNCLEAR
+    }
 }
 
 /// Who an event is: tenant, its own time, id. Two events of one identity are one.
@@ -188,6 +214,13 @@ impl Batch {
         self.bytes += envelope.len() + ROW_OVERHEAD;
         match Envelope::read(&envelope).map_err(refused)? {
             Envelope::Accepted(accepted) => {
+                let annotation_version = accepted.annotation_version();
+                let part = |text: &str| envelope.slice_ref(text.as_bytes());
+                let annotation = accepted.annotation.map(|annotation| Annotation {
+                    label: part(annotation.label),
+                    language: annotation.language.map(part).unwrap_or_default(),
+                    explanation: part(annotation.json),
+                });
                 let event = accepted.event;
                 let unknown = |what: &str| refused(envelope::Error::new(what));
                 let timestamp =
@@ -203,6 +236,8 @@ impl Batch {
                     event_type,
                     schema_version: event.schema_version,
                     sentiment: accepted.sentiment,
+                    annotation,
+                    annotation_version,
                     payload: envelope.slice_ref(accepted.payload),
                     is_restored: false,
                 });

@@ -46,11 +46,22 @@ impl Oracle {
             annotate(line, now_ms(), params, &mut envelope);
             match Envelope::read(&envelope).expect("an envelope") {
                 Envelope::Accepted(accepted) => {
-                    let event = accepted.event;
+                    let event = &accepted.event;
                     let time = parse_rfc3339(event.timestamp).expect("a time");
                     let identity = format!("{}\t{}\t{time}", hex(event.tenant_id.as_bytes()), event.event_id);
                     let score = accepted.sentiment.map_or("null".to_owned(), |score| score.to_string());
-                    let row = format!("{identity}\t{}\t1\t{score}\t{}", event.event_type, digest(line));
+                    let version = accepted.annotation_version();
+                    let annotation = accepted.annotation.map(|annotation| {
+                        (annotation.label, annotation.language.unwrap_or_default(), annotation.json)
+                    });
+                    let (label, language, json) = annotation.unwrap_or_default();
+                    let is_unclear = u8::from(label == "unclear");
+                    let row = format!(
+                        "{identity}\t{}\t1\t{score}\t{label}\t{is_unclear}\t{language}\t{version}\t{}\t{}",
+                        event.event_type,
+                        digest(json.as_bytes()),
+                        digest(line)
+                    );
                     oracle.events.insert(offset, row.clone());
                     oracle.identities.insert(identity, row);
                 }

@@ -7,7 +7,9 @@ use super::oracle::Oracle;
 
 /// An event's row as the [`Oracle`] writes it.
 pub(crate) const EVENT: &str = "hex(tenant_id), event_id, toUnixTimestamp64Micro(ts), event_type, schema_version, \
-                     ifNull(toString(sentiment), 'null'), hex(SHA256(payload))";
+                     ifNull(toString(sentiment), 'null'), sentiment_label, toUInt8(sentiment_unclear), \
+                     sentiment_language, annotation_version, hex(SHA256(sentiment_explanation)), \
+                     hex(SHA256(payload))";
 
 /// A dead letter's row as the [`Oracle`] writes it.
 pub(crate) const DEAD_LETTER: &str = "hex(tenant_id), code, hex(field), hex(SHA256(original))";

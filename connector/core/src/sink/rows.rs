@@ -6,19 +6,22 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::letters::Whole;
-use crate::batch::{DeadLetter, Origin, StoredEvent};
+use crate::batch::{Annotation, DeadLetter, Origin, StoredEvent};
 use crate::dead_letters::State;
 use crate::source::Position;
 
-/// Version of a row of `voc_events`: of the annotation, then the writer's epoch. Of the rows of one
-/// event, ClickHouse keeps the one with the highest.
-const fn version(writer_epoch: u32) -> u64 {
-    (voc_smartmodule::transform::ANNOTATION_VERSION as u64) << 32 | writer_epoch as u64
+/// Version of a row: of the annotation, then the writer's epoch. Of the rows of one event, ClickHouse keeps the one
+/// with the highest.
+const fn version(annotation: u32, writer_epoch: u32) -> u64 {
+    (annotation as u64) << 32 | writer_epoch as u64
 }
 
-/// In the version of a row that was stored before: below every writer's, so that a row of the same event
-/// that came later stays.
-const RESTORED: u32 = 0;
+/// The version of a row that was stored before: below every writer's, so that a row of the same event that
+/// came later stays, whoever annotated it.
+const RESTORED: u64 = 0;
+
+/// In the version of a dead letter's row, which has no annotation.
+const OF_LETTERS: u32 = 1;
 
 fn as_bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
@@ -47,6 +50,14 @@ pub(super) struct EventRow<'a> {
     schema_version: u16,
     sentiment: Option<f64>,
     #[serde(serialize_with = "as_bytes")]
+    sentiment_label: &'a [u8],
+    sentiment_unclear: bool,
+    #[serde(serialize_with = "as_bytes")]
+    sentiment_language: &'a [u8],
+    #[serde(serialize_with = "as_bytes")]
+    sentiment_explanation: &'a [u8],
+    annotation_version: u32,
+    #[serde(serialize_with = "as_bytes")]
     payload: &'a [u8],
     processed_at: i64,
     origin_stream: &'a str,
@@ -62,6 +73,8 @@ pub(super) struct EventRow<'a> {
 impl<'a> EventRow<'a> {
     pub(super) fn new(event: &'a StoredEvent, common: Common<'a>) -> Self {
         let (source_topic, source_partition, source_offset) = place(event.source.as_ref());
+        let annotation = event.annotation.as_ref();
+        let epoch = common.origin.epoch;
         Self {
             event_id: event.event_id,
             tenant_id: &event.tenant_id,
@@ -69,6 +82,11 @@ impl<'a> EventRow<'a> {
             event_type: event.event_type.as_str(),
             schema_version: event.schema_version,
             sentiment: event.sentiment,
+            sentiment_label: annotation.map_or(b"", |annotation| &annotation.label),
+            sentiment_unclear: annotation.is_some_and(Annotation::is_unclear),
+            sentiment_language: annotation.map_or(b"", |annotation| &annotation.language),
+            sentiment_explanation: annotation.map_or(b"", |annotation| &annotation.explanation),
+            annotation_version: event.annotation_version,
             payload: &event.payload,
             processed_at: common.processed_at,
             origin_stream: &common.origin.stream,
@@ -77,8 +95,8 @@ impl<'a> EventRow<'a> {
             source_topic,
             source_partition,
             source_offset,
-            version: version(if event.is_restored { RESTORED } else { common.origin.epoch }),
-            writer_epoch: common.origin.epoch,
+            version: if event.is_restored { RESTORED } else { version(event.annotation_version, epoch) },
+            writer_epoch: epoch,
         }
     }
 }
@@ -122,7 +140,7 @@ impl<'a> DeadLetterRow<'a> {
             source_offset,
             replay_state: 0,
             replayed_at: None,
-            version: version(common.origin.epoch),
+            version: version(OF_LETTERS, common.origin.epoch),
             writer_epoch: common.origin.epoch,
         }
     }
@@ -232,7 +250,7 @@ mod tests {
 
     #[test]
     fn who_knows_more_of_a_letter_is_right() {
-        let written = version(u32::MAX);
+        let written = version(OF_LETTERS, u32::MAX);
         let open = letter(State::Open, written);
         let deep = fault("too_deep");
         let failed = DeadLetterRow::marked(&open, Some(&deep), 2).unwrap();
@@ -246,10 +264,10 @@ mod tests {
 
     #[test]
     fn a_letter_that_fails_as_before_stays_as_it_is() {
-        let failed = letter(State::FailedAgain, version(1) + ATTEMPT);
+        let failed = letter(State::FailedAgain, version(OF_LETTERS, 1) + ATTEMPT);
         assert!(DeadLetterRow::marked(&failed, Some(&fault("too_deep")), 2).is_none());
         let otherwise = fault("too_large");
         let row = DeadLetterRow::marked(&failed, Some(&otherwise), 2).unwrap();
-        assert_eq!((row.code, row.version), ("too_large", version(1) + 2 * ATTEMPT));
+        assert_eq!((row.code, row.version), ("too_large", version(OF_LETTERS, 1) + 2 * ATTEMPT));
     }
 }

@@ -8,12 +8,13 @@ use crate::config::sections::PartitionBy;
 use crate::layers::Layer;
 
 /// The numbered files of `deploy/clickhouse/`, in order.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("0001_tables.sql", include_str!("../../../../deploy/clickhouse/0001_tables.sql")),
     ("0002_fence.sql", include_str!("../../../../deploy/clickhouse/0002_fence.sql")),
     ("0003_dead_letters.sql", include_str!("../../../../deploy/clickhouse/0003_dead_letters.sql")),
     ("0004_audit.sql", include_str!("../../../../deploy/clickhouse/0004_audit.sql")),
     ("0005_identities.sql", include_str!("../../../../deploy/clickhouse/0005_identities.sql")),
+    ("0006_annotation.sql", include_str!("../../../../deploy/clickhouse/0006_annotation.sql")),
 ];
 
 /// The tables that are written under a token.
