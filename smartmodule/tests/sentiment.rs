@@ -232,6 +232,6 @@ fn hostile_texts_take_linear_time() {
     let turn = json!({"speaker": "customer", "text": "this is bad", "offset_ms": 1});
     let started = Instant::now();
     let annotation = sentiment(&json!({"transcript": vec![turn; 100_000]}), &[("max_bytes", "67108864")]);
-    assert!(annotation["score"].as_f64().unwrap() < -0.5);
+    assert_eq!(annotation["label"], "negative");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
