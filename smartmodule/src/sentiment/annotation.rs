@@ -68,7 +68,9 @@ impl Annotation<'_, '_> {
             write_fixed(probability, out);
         }
         out.extend_from_slice(br#"],"language":""#);
-        out.extend(self.language.bytes().map(|byte| byte.to_ascii_lowercase()));
+        for byte in self.language.bytes() {
+            out.push(byte.to_ascii_lowercase());
+        }
         out.extend_from_slice(br#"","model":""#);
         out.extend_from_slice(MODEL.as_bytes());
         out.extend_from_slice(br#"","tokens":["#);
@@ -144,18 +146,15 @@ fn write_fixed(number: f32, out: &mut Vec<u8>) {
     // Nothing here comes near a thousand.
     let ten_thousandths = ten_thousandths.min(9_999_999);
     let (whole, fraction) = (ten_thousandths / 10_000, ten_thousandths % 10_000);
-    let [tens, ones] = two_digits(whole % 100);
     let [[first, second], [third, fourth]] = [two_digits(fraction / 100), two_digits(fraction % 100)];
-    let text = [b'-', two_digits(whole / 100)[1], tens, ones, b'.', first, second, third, fourth];
     if number < 0.0 {
         out.push(b'-');
     }
-    let leading = match whole {
-        0..10 => 3,
-        10..100 => 2,
-        _ => 1,
-    };
-    out.extend_from_slice(&text[leading..]);
+    if whole >= 10 {
+        out.extend_from_slice((whole / 10).to_string().as_bytes());
+    }
+    // Of a length that the compiler knows, which takes two stores.
+    out.extend_from_slice(&[two_digits(whole % 10)[1], b'.', first, second, third, fourth]);
 }
 
 const fn two_digits(number: u32) -> [u8; 2] {
