@@ -90,7 +90,8 @@ fn the_summary_of_every_tenant_is_what_the_file_says() {
 
 #[test]
 fn the_shape_is_exact_and_days_bound_what_counts() {
-    let stage = Stage::new("shape");
+    let mut stage = Stage::new("shape");
+    stage.config["transforms"][0]["with"]["sentiment"] = "keywords".into();
     let ago = |days: i64| now_ms() - days * 86_400_000 - 3_600_000;
     let event = |number: u32, days: i64, rest: &str| {
         format!(
@@ -126,7 +127,8 @@ fn the_shape_is_exact_and_days_bound_what_counts() {
 
 #[test]
 fn hostile_parameters_are_answered_without_an_error_of_ours() {
-    let stage = Stage::new("hostile");
+    let mut stage = Stage::new("hostile");
+    stage.config["transforms"][0]["with"]["sentiment"] = "keywords".into();
     let evil = "' OR 1=1 --";
     input::write(
         &stage.file,
@@ -188,7 +190,8 @@ fn hostile_parameters_are_answered_without_an_error_of_ours() {
 #[test]
 fn without_clickhouse_it_lives_is_not_ready_and_says_so_soon() {
     let mut clickhouse = ClickHouse::start();
-    let stage = Stage::on(&clickhouse, "down");
+    let mut stage = Stage::on(&clickhouse, "down");
+    stage.config["transforms"][0]["with"]["sentiment"] = "keywords".into();
     input::write(&stage.file, [call("acme", 1)]);
     // Before the connector has made the tables, the API is not ready either.
     clickhouse.database("down");

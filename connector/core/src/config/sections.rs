@@ -75,7 +75,8 @@ pub struct Transform {
     /// `[GROUP/]NAME[@VERSION]`; default `voc/voc-smartmodule@0.1.0`.
     pub uses: String,
     /// The SmartModule's params, as text: `max_bytes` (bytes), `max_depth`, `max_future_hours` (hours),
-    /// `max_past_days` (days). What is absent takes the SmartModule's default.
+    /// `max_past_days` (days), `sentiment` (`lexicon_and_model` or `keywords`), `tenant_languages` (JSON).
+    /// What is absent takes the SmartModule's default.
     #[serde(default)]
     pub with: BTreeMap<String, String>,
 }

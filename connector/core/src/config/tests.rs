@@ -80,8 +80,13 @@ fn every_section_has_its_defaults() {
 fn the_reference_configuration_loads_and_states_the_defaults() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let reference = load(&root.join("Connector.yaml"), None, &BTreeMap::new()).unwrap();
-    let params =
-        [("max_bytes", "1048576"), ("max_depth", "64"), ("max_future_hours", "24"), ("max_past_days", "400")];
+    let params = [
+        ("max_bytes", "1048576"),
+        ("max_depth", "64"),
+        ("max_future_hours", "24"),
+        ("max_past_days", "400"),
+        ("sentiment", "lexicon_and_model"),
+    ];
     assert_eq!(reference.transform.with, map(&params));
     let mut defaults = good("", &[]);
     defaults.transform.with = map(&params);

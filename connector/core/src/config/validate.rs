@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
+use voc_smartmodule::params::Params;
 
 use super::Config;
 use super::cluster::{Cluster, Section as FluvioSection};
@@ -26,8 +27,6 @@ const MOST_ROWS: usize = 1_000_000;
 const MOST_BYTES: ByteSize = ByteSize::mb(256);
 /// A batch that is older has been forgotten, not collected.
 const LONGEST_AGE: Duration = Duration::from_secs(600);
-/// The SmartModule's params, as `SmartModule.toml` declares them.
-const PARAMS: [&str; 4] = ["max_bytes", "max_depth", "max_future_hours", "max_past_days"];
 
 /// The file as it is written; [`build`] turns it into what the connector needs.
 #[derive(Debug, Deserialize)]
@@ -163,8 +162,8 @@ impl Check<'_> {
             "transforms[0].uses",
             format!("unknown transform `{}`, expected {}", transform.uses, Transform::default().uses),
         )?;
-        if let Some(unknown) = transform.with.keys().find(|name| !PARAMS.contains(&name.as_str())) {
-            let message = format!("unknown key, expected one of {}", PARAMS.join(", "));
+        if let Some(unknown) = transform.with.keys().find(|name| !Params::NAMES.contains(&name.as_str())) {
+            let message = format!("unknown key, expected one of {}", Params::NAMES.join(", "));
             return Err(self.fault(&format!("transforms[0].with.{unknown}"), message));
         }
         Ok(transform)

@@ -113,6 +113,8 @@ const FIRST: &str = "
         SELECT min(origin_offset) AS first_offset FROM voc_events WHERE {of_partition} HAVING count() > 0
         UNION ALL
         SELECT min(origin_offset) AS first_offset FROM voc_dead_letters WHERE {of_partition} HAVING count() > 0
+        UNION ALL
+        SELECT min(origin_offset) AS first_offset FROM voc_identities WHERE {of_partition} HAVING count() > 0
     )";
 
 /// What was stored once, of a stream whose offsets leave holes.

@@ -20,7 +20,7 @@ fn unknown_keys_name_the_key_and_the_line() {
     check(
         "transforms:\n  - uses: voc-smartmodule\n    with: {max_byte: 5}\n",
         "Connector.yaml:5: transforms[0].with.max_byte: unknown key, expected one of max_bytes, max_depth, \
-         max_future_hours, max_past_days",
+         max_future_hours, max_past_days, sentiment, tenant_languages",
     );
     check(
         "source: {kind: kafka, file: }\nbatch: {x: ~}\n",
