@@ -3,5 +3,6 @@
 pub mod cluster;
 pub mod delivery;
 pub mod engine;
+pub mod outage;
 pub mod pipeline;
 pub mod report;

@@ -1,10 +1,11 @@
 //! `voc-bench`: the benchmarks of the README. `cargo xtask bench` prepares what it needs and runs it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use voc_tests::bench::report::Round;
-use voc_tests::bench::{cluster, delivery, engine, pipeline, report};
+use voc_tests::bench::{cluster, delivery, engine, outage, pipeline, report};
 use voc_tests::harness::clickhouse::ClickHouse;
 
 /// Measures events a second: the SmartModule in Fluvio's engine, and the pipeline from file to ClickHouse
@@ -23,6 +24,8 @@ enum Command {
     Cluster(Cluster),
     /// What the layers of the delivery cost: file to ClickHouse with all of them and with none, in pairs
     Delivery(Delivery),
+    /// The connector's memory while ClickHouse is away and events go on arriving
+    Outage(Outage),
 }
 
 #[derive(Args)]
@@ -33,6 +36,16 @@ struct Delivery {
     /// Events in each run
     #[arg(long, default_value_t = 500_000)]
     events: usize,
+}
+
+#[derive(Args)]
+struct Outage {
+    /// How long ClickHouse is away
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// Events a second, before it and during it
+    #[arg(long, default_value_t = 15_000)]
+    rate: usize,
 }
 
 #[derive(Args)]
@@ -76,6 +89,9 @@ fn main() -> anyhow::Result<()> {
         }
         (Some(Command::Delivery(Delivery { pairs, events })), _) => {
             delivery::run(&ClickHouse::start(), events, pairs).print();
+        }
+        (Some(Command::Outage(Outage { minutes, rate })), _) => {
+            outage::run(rate, Duration::from_secs(60 * minutes)).print();
         }
         (None, Some(arguments)) => local_benchmarks(&arguments)?,
         (None, None) => {
