@@ -41,6 +41,12 @@ impl EventType {
         Self::ALL.into_iter().find(|event_type| event_type.as_str() == name)
     }
 
+    /// Whether an event of the type says what was said: a `transcript` in another one is a field of nobody's.
+    #[must_use]
+    pub const fn has_transcript(self) -> bool {
+        matches!(self, Self::Call)
+    }
+
     /// The type's own fields, which follow [`COMMON`] in the contract's order.
     #[must_use]
     pub const fn fields(self) -> &'static [Field] {

@@ -1,6 +1,6 @@
 //! An event's document, read once: every field of the contract in its slot, the rest passed over.
 
-use crate::contract::Name;
+use crate::contract::{EventType, Name};
 use crate::json::{Error, Scanner, Text, Value};
 use crate::rejection::{Code, Rejection};
 
@@ -67,26 +67,31 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads a record.
+    /// Nothing yet.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { fields: Fields::EMPTY, turns: Vec::new() }
+    }
+
+    /// Reads a record into it: into, because the fields are many, and a result is copied on its way.
     ///
     /// # Errors
     /// A rejection with one of the codes that concern the record as a whole, from `not_utf8` to
     /// `not_object`.
-    pub fn read(record: &'a [u8], max_depth: u32) -> Result<Self, Rejection> {
+    pub fn read(&mut self, record: &'a [u8], max_depth: u32) -> Result<(), Rejection> {
         let text = std::str::from_utf8(record).map_err(|error| {
             let message = format!("the record is not UTF-8 at byte {}", error.valid_up_to());
             Rejection::of_record(Code::NotUtf8, message)
         })?;
-        let mut document = Self { fields: Fields::EMPTY, turns: Vec::new() };
         let mut scanner = Scanner::new(text, max_depth);
         let is_object = scanner.peek() == Some(b'{');
         let scanned = if is_object {
-            scanner.members(|key, scanner| document.member(key, scanner))
+            scanner.members(|key, scanner| self.member(key, scanner))
         } else {
             scanner.value().map(drop)
         };
         match scanned.and_then(|()| scanner.end()) {
-            Ok(()) if is_object => Ok(document),
+            Ok(()) if is_object => Ok(()),
             Ok(()) => {
                 Err(Rejection::of_record(Code::NotObject, "the record is JSON, but not an object".to_owned()))
             }
@@ -102,6 +107,17 @@ impl<'a> Document<'a> {
                 Err(Rejection::of_record(Code::NotJson, format!("the record is not JSON at byte {at}")))
             }
         }
+    }
+
+    /// The texts of the transcript of an event of this type: one if it is a string, else one for each turn.
+    pub fn texts(&self, event_type: EventType) -> impl Iterator<Item = Text<'a>> + Clone {
+        let text = |value| match value {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let whole = text(self.fields.get(Name::Transcript));
+        let turns = self.turns.iter().filter_map(move |turn| text(turn.get(Name::Text)));
+        whole.into_iter().chain(turns).filter(move |_| event_type.has_transcript())
     }
 
     fn member(&mut self, key: Text<'a>, scanner: &mut Scanner<'a>) -> Result<(), Error> {

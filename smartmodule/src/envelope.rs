@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::append::append;
 use crate::contract::SCHEMA_VERSION;
 use crate::rejection::Rejection;
 use crate::timestamp::write_rfc3339;
@@ -31,11 +32,11 @@ pub fn write_accepted(
     let mut hyphenated = [0; uuid::fmt::Hyphenated::LENGTH];
     out.extend_from_slice(event.event_id.hyphenated().encode_lower(&mut hyphenated).as_bytes());
     out.extend_from_slice(br#"","tenant_id":""#);
-    out.extend_from_slice(event.tenant_id.raw().as_bytes());
+    append(event.tenant_id.raw().as_bytes(), out);
     out.extend_from_slice(br#"","timestamp":""#);
     write_rfc3339(event.timestamp, out);
     out.extend_from_slice(br#"","event_type":""#);
-    out.extend_from_slice(event.event_type.as_str().as_bytes());
+    append(event.event_type.as_str().as_bytes(), out);
     out.extend_from_slice(br#"","schema_version":"#);
     write_json(&SCHEMA_VERSION, out);
     out.extend_from_slice(br#"},"annotations":{"sentiment":"#);
@@ -45,11 +46,11 @@ pub fn write_accepted(
     out.push(b'}');
 }
 
-/// Appends the annotation that is a score and nothing else.
-pub fn write_score(score: Option<f64>, out: &mut Vec<u8>) {
+/// Appends the annotation that is a score and nothing else: a whole number, as JSON writes a fraction.
+pub fn write_score(score: Option<i32>, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"score":"#);
     write_json(&score, out);
-    out.push(b'}');
+    out.extend_from_slice(if score.is_some() { b".0}" } else { b"}" });
 }
 
 /// Appends the envelope of a rejected record with its original bytes.

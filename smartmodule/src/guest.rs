@@ -91,11 +91,9 @@ unsafe extern "C" fn map(pointer: *mut u8, length: usize, version: i32) -> i32 {
     let is_read = OUTPUT.with_borrow_mut(|bytes| {
         let mut output = Output::begin(bytes, count);
         PARAMS.with_borrow(|params| {
-            let mut envelope = Vec::new();
             while let Some(record) = records.take() {
-                envelope.clear();
-                annotate(record.value, base_timestamp + record.timestamp_delta, params, &mut envelope);
-                output.push(&record, &envelope);
+                let time = base_timestamp + record.timestamp_delta;
+                output.push(&record, |envelope| annotate(record.value, time, params, envelope));
             }
         });
         output.end();

@@ -46,10 +46,24 @@ impl<'a> Number<'a> {
         self.0
     }
 
+    /// The number as it is written, if it is written in up to 15 digits and nothing else: as most are.
+    #[inline]
+    #[must_use]
+    pub fn to_digits(self) -> Option<u64> {
+        let digits = self.0.as_bytes();
+        let add =
+            |number: u64, byte: &u8| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0'));
+        if digits.len() <= 15 { digits.iter().try_fold(0, add) } else { None }
+    }
+
     /// The nearest double, infinite where there is none.
     #[must_use]
     pub fn to_f64(self) -> f64 {
-        self.0.parse().unwrap_or(f64::NAN)
+        match self.to_digits() {
+            // Below 2^53, so that it is exact.
+            Some(number) => number as f64,
+            None => self.0.parse().unwrap_or(f64::NAN),
+        }
     }
 
     /// The number if it is whole (`1`, `1.0`, `1e3`), cut to the range of `i64`.

@@ -11,6 +11,7 @@
 //! I/O here, no async and no clock; the same code runs natively, for tests and benchmarks, and as the
 //! SmartModule. Only `guest` names Fluvio, and it exists only on wasm32.
 
+pub mod append;
 pub mod contract;
 pub mod document;
 pub mod envelope;

@@ -3,9 +3,12 @@
 //! A text goes through the files in this order:
 //!
 //! ```text
-//! conversation ─▶ language ─▶ tokens (fold, word) ─▶ memo (lexicon, sense, features, model)
+//! conversation ─▶ language ─▶ tokens (letters, fold, word) ─▶ memo (lexicon, sense, features, model)
 //!      ─▶ rules ─▶ tally ─▶ calibration ─▶ annotation         explain: the same, word by word
 //! ```
+//!
+//! Where a word is read and counted, functions are inlined always: Fluvio's engine counts instructions, and saves and
+//! loads the count at every call.
 //!
 //! `keywords` are the original service's rules, which a param chooses instead. `ANNOTATION.md` says how the
 //! engine was made and what was measured.
@@ -18,6 +21,7 @@ pub mod features;
 pub mod fold;
 pub mod keywords;
 pub mod language;
+pub mod letters;
 pub mod lexicon;
 pub mod memo;
 pub mod model;
@@ -38,7 +42,7 @@ use tally::{Counter, Strongest, Tally};
 
 use crate::contract::Name;
 use crate::document::Document;
-use crate::json::Value;
+use crate::json::{Text, Value};
 use crate::params::Params;
 use crate::validate::Event;
 
@@ -68,7 +72,7 @@ fn write_with(
         is_of_language: true,
         numbers: &BUILT_IN.numbers[0],
     };
-    if !event.texts.is_empty() {
+    if event.event_type.has_transcript() {
         let told = match document.fields.get(Name::Language) {
             Some(Value::Text(tag)) => primary_subtag(tag.raw()),
             _ => None,
@@ -76,7 +80,7 @@ fn write_with(
         let taken = told
             .and_then(known)
             .or_else(|| params.tenant_language(event.tenant_id).filter(|_| told.is_none()))
-            .unwrap_or_else(|| vote(event.texts.iter().map(|text| text.raw()), memo));
+            .unwrap_or_else(|| vote(document.texts(event.event_type).map(Text::raw), memo));
         annotation.is_of_language = told.is_none_or(|told| known(told).is_some());
         annotation.language =
             if annotation.is_of_language { taken.as_str() } else { told.unwrap_or_default() };

@@ -66,7 +66,7 @@ pub fn parse_rfc3339(text: &str) -> Option<Micros> {
 /// Appends the time as `2026-11-01T09:05:00.000000Z`.
 pub fn write_rfc3339(time: Micros, out: &mut Vec<u8>) {
     // Validation has kept the time within STORABLE, where years have four digits.
-    let date_time = DateTime::from_timestamp_micros(time).unwrap_or_default();
+    let date_time = DateTime::from_timestamp_micros(time).unwrap_or_default().naive_utc();
     let mut text = *b"0000-00-00T00:00:00.000000Z";
     let mut put = |from: usize, to: usize, mut number: u32| {
         for place in text[from..to].iter_mut().rev() {

@@ -22,10 +22,10 @@ pub fn annotate(record: &[u8], record_timestamp_ms: i64, params: &Params, out: &
         let message = format!("the record has {} bytes, more than {}", record.len(), params.max_bytes);
         return envelope::write_rejected(&Rejection::of_record(Code::TooLarge, message), record, out);
     }
-    let document = match Document::read(record, params.max_depth) {
-        Ok(document) => document,
-        Err(rejection) => return envelope::write_rejected(&rejection, record, out),
-    };
+    let mut document = Document::empty();
+    if let Err(rejection) = document.read(record, params.max_depth) {
+        return envelope::write_rejected(&rejection, record, out);
+    }
     match validate(&document, record_timestamp_ms, params) {
         Ok(event) => write_accepted(&document, &event, record, params, out),
         Err(rejection) => envelope::write_rejected(&rejection, record, out),
@@ -41,7 +41,7 @@ fn write_accepted(
 ) {
     envelope::write_accepted(event, record, out, |out| match params.sentiment {
         Sentiment::LexiconAndModel => sentiment::write(document, event, params, out),
-        Sentiment::Keywords => envelope::write_score(keywords::score(&event.texts), out),
+        Sentiment::Keywords => envelope::write_score(keywords::score(document.texts(event.event_type)), out),
     });
 }
 
@@ -52,6 +52,7 @@ pub fn tenant_of(record: &[u8], params: &Params) -> Option<String> {
     if record.len() > params.max_bytes {
         return None;
     }
-    let document = Document::read(record, params.max_depth).ok()?;
+    let mut document = Document::empty();
+    document.read(record, params.max_depth).ok()?;
     crate::validate::tenant_of(&document)
 }

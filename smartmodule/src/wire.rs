@@ -4,6 +4,8 @@
 //! itself where the engine counts instructions. Here what stays is copied as it is, and only a record's
 //! length and value are written anew. A test of the connector holds both against each other.
 
+use crate::append::append;
+
 /// The form of a record: length, attributes (one byte), time and offset as distances, key, value, number of
 /// headers. All numbers are zigzag varints; a key is a byte that says whether there is one, then its length
 /// and bytes.
@@ -71,14 +73,18 @@ impl<'a> Output<'a> {
         Self { bytes }
     }
 
-    /// Adds a record as it came, with another value.
-    pub fn push(&mut self, record: &Record<'_>, value: &[u8]) {
-        let length = record.head.len() + varint_size(value.len()) + value.len() + record.tail.len();
-        push_length(self.bytes, length);
-        self.bytes.extend_from_slice(record.head);
-        push_length(self.bytes, value.len());
-        self.bytes.extend_from_slice(value);
-        self.bytes.extend_from_slice(record.tail);
+    /// Adds a record as it came, with another value, which is appended by `write_value`.
+    pub fn push(&mut self, record: &Record<'_>, write_value: impl FnOnce(&mut Vec<u8>)) {
+        let bytes = &mut *self.bytes;
+        let length_at = bytes.len();
+        bytes.extend_from_slice(&[0; ROOM]);
+        append(record.head, bytes);
+        let value_length_at = bytes.len();
+        bytes.extend_from_slice(&[0; ROOM]);
+        write_value(bytes);
+        put_length(bytes, value_length_at, bytes.len() - value_length_at - ROOM);
+        append(record.tail, bytes);
+        put_length(bytes, length_at, bytes.len() - length_at - ROOM);
     }
 
     /// Ends it.
@@ -87,6 +93,9 @@ impl<'a> Output<'a> {
         self.bytes.push(0);
     }
 }
+
+/// Room that is left for a length until it is known: that of 64 to 8,191 bytes, as nearly all have.
+const ROOM: usize = 2;
 
 /// A length and so many bytes, and what follows.
 fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -105,21 +114,19 @@ fn varint(bytes: &[u8]) -> Option<(i64, &[u8])> {
     None
 }
 
-fn varint_size(length: usize) -> usize {
+/// Writes a length where room was left for it. Where it takes more or less, what follows is moved.
+fn put_length(bytes: &mut Vec<u8>, at: usize, length: usize) {
     let mut number = length << 1;
-    let mut size = 1;
+    let mut varint = [0; usize::BITS.div_ceil(7) as usize];
+    let mut size = 0;
     while number >= 0x80 {
+        varint[size] = number.to_le_bytes()[0] | 0x80;
         number >>= 7;
         size += 1;
     }
-    size
-}
-
-fn push_length(bytes: &mut Vec<u8>, length: usize) {
-    let mut number = length << 1;
-    while number >= 0x80 {
-        bytes.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
+    varint[size] = number.to_le_bytes()[0];
+    match (size + 1, bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut)) {
+        (ROOM, Some(room)) => *room = [varint[0], varint[1]],
+        (size, _) => drop(bytes.splice(at..at + ROOM, varint[..size].iter().copied())),
     }
-    bytes.push(number.to_le_bytes()[0]);
 }

@@ -3,6 +3,7 @@
 use super::calibration::{self, Label, Rating};
 use super::model::Numbers;
 use super::tally::{Strongest, Tally};
+use crate::append::append;
 
 /// What the model is called in an annotation: the project and the annotation's version.
 pub const MODEL: &str = "voc-2";
@@ -59,7 +60,7 @@ impl Annotation<'_, '_> {
         write_fixed(rating.score(), out);
         out.extend_from_slice(br#","label":""#);
         let label = if self.is_of_language { rating.label(self.numbers) } else { Label::Unclear };
-        out.extend_from_slice(label.as_str().as_bytes());
+        append(label.as_str().as_bytes(), out);
         out.extend_from_slice(br#"","probabilities":["#);
         for (index, probability) in rating.probabilities.into_iter().enumerate() {
             if index > 0 {
@@ -77,7 +78,7 @@ impl Annotation<'_, '_> {
         let factor = calibration::factor(&customer, self.numbers);
         for (index, strong) in self.strongest.0.iter().filter(|strong| !strong.text.is_empty()).enumerate() {
             out.extend_from_slice(if index > 0 { br#",{"text":""# } else { br#"{"text":""# });
-            out.extend_from_slice(strong.text.as_bytes());
+            append(strong.text.as_bytes(), out);
             out.extend_from_slice(br#"","contribution":"#);
             write_fixed(strong.contribution * factor, out);
             out.push(b'}');
@@ -143,20 +144,24 @@ fn write_fixed(number: f32, out: &mut Vec<u8>) {
     if ten_thousandths == 0 && number != 0.0 {
         ten_thousandths = 1;
     }
-    // Nothing here comes near a thousand.
-    let ten_thousandths = ten_thousandths.min(9_999_999);
+    // Nothing here comes near a hundred.
+    let ten_thousandths = ten_thousandths.min(999_999);
     let (whole, fraction) = (ten_thousandths / 10_000, ten_thousandths % 10_000);
-    let [[first, second], [third, fourth]] = [two_digits(fraction / 100), two_digits(fraction % 100)];
+    let digit = |number: u32| u64::from(number % 10) + 0x30;
+    let digits = digit(whole)
+        | u64::from(b'.') << 8
+        | digit(fraction / 1000) << 16
+        | digit(fraction / 100) << 24
+        | digit(fraction / 10) << 32
+        | digit(fraction) << 40;
     if number < 0.0 {
         out.push(b'-');
     }
     if whole >= 10 {
-        out.extend_from_slice((whole / 10).to_string().as_bytes());
+        out.push(digit(whole / 10).to_le_bytes()[0]);
     }
-    // Of a length that the compiler knows, which takes two stores.
-    out.extend_from_slice(&[two_digits(whole % 10)[1], b'.', first, second, third, fourth]);
-}
-
-const fn two_digits(number: u32) -> [u8; 2] {
-    [b'0' + (number / 10).to_le_bytes()[0], b'0' + (number % 10).to_le_bytes()[0]]
+    let end = out.len() + 6;
+    // All eight at once, which is one store.
+    out.extend_from_slice(&digits.to_le_bytes());
+    out.truncate(end);
 }

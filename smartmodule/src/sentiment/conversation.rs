@@ -26,7 +26,7 @@ pub struct Utterance<'a> {
     pub text: &'a str,
 }
 
-const CUSTOMERS: [&str; 14] = [
+const CUSTOMERS: [u128; 14] = names([
     "customer",
     "client",
     "cliente",
@@ -41,8 +41,8 @@ const CUSTOMERS: [&str; 14] = [
     "buyer",
     "visitor",
     "member",
-];
-const AGENTS: [&str; 16] = [
+]);
+const AGENTS: [u128; 16] = names([
     "agent",
     "agente",
     "atendente",
@@ -59,18 +59,36 @@ const AGENTS: [&str; 16] = [
     "support",
     "suporte",
     "advisor",
-];
+]);
+
+/// Names as numbers, which are compared at once: the first word of each, up to its first other character.
+const fn names<const COUNT: usize>(names: [&str; COUNT]) -> [u128; COUNT] {
+    let mut numbers = [0; COUNT];
+    let mut at = 0;
+    while at < COUNT {
+        numbers[at] = number(names[at].as_bytes());
+        at += 1;
+    }
+    numbers
+}
+
+/// The letters at the beginning, whatever their case, as one number; 0 where they are more than it holds.
+const fn number(name: &[u8]) -> u128 {
+    let (mut number, mut at) = (0, 0);
+    while at < name.len() && name[at].is_ascii_alphabetic() {
+        number = number << 8 | name[at].to_ascii_lowercase() as u128;
+        at += 1;
+    }
+    if at > size_of::<u128>() { 0 } else { number }
+}
 
 /// The participant that a speaker's name stands for: its first word, whatever its case.
 #[must_use]
 pub fn participant(speaker: &str) -> Option<Participant> {
-    let speaker = speaker.trim_ascii_start();
-    let end = speaker.bytes().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(speaker.len());
-    let name = &speaker.as_bytes()[..end];
-    let is = |other: &&str| name.eq_ignore_ascii_case(other.as_bytes());
-    if CUSTOMERS.iter().any(&is) {
+    let number = number(speaker.trim_ascii_start().as_bytes());
+    if CUSTOMERS.contains(&number) {
         Some(Participant::Customer)
-    } else if AGENTS.iter().any(is) {
+    } else if AGENTS.contains(&number) {
         Some(Participant::Agent)
     } else {
         None
@@ -172,7 +190,7 @@ impl Clock {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` cuts to the range")]
 fn millis(number: Number<'_>) -> u64 {
-    number.as_str().parse().unwrap_or_else(|_| number.to_f64() as u64)
+    number.to_digits().unwrap_or_else(|| number.as_str().parse().unwrap_or_else(|_| number.to_f64() as u64))
 }
 
 /// A transcript that is one string: its lines are turns if the first one begins with a known speaker and a

@@ -25,17 +25,20 @@ type Set = u32;
 
 const POSITIVE_WORDS: Set = (1 << POSITIVE.len()) - 1;
 
-/// For a byte at the first, second and third place: the words that have it there. A word is looked at
-/// whole only where all three agree, which in running text is seldom.
-const STARTS: [[Set; 256]; 3] = {
-    let mut starts = [[0; 256]; 3];
+/// For each byte three sets: the words that have it at the first, the second and the third place. A word is looked
+/// at whole only where all three agree with the text, which in running text is seldom.
+const STARTS: [u64; 256] = {
+    let mut starts = [0; 256];
     let mut word = 0;
     while word < WORDS.len() {
         let mut place = 0;
-        while place < 3 {
+        while place < PLACES {
             let byte = WORDS[word].as_bytes()[place];
-            starts[place][byte as usize] |= 1 << word;
-            starts[place][byte.to_ascii_uppercase() as usize] |= 1 << word;
+            let bit = 1 << (place * WORDS.len() + word);
+            starts[byte as usize] |= bit;
+            if byte.is_ascii_lowercase() {
+                starts[byte.to_ascii_uppercase() as usize] |= bit;
+            }
             place += 1;
         }
         word += 1;
@@ -43,18 +46,31 @@ const STARTS: [[Set; 256]; 3] = {
     starts
 };
 
+/// Places that are looked at together.
+const PLACES: usize = 3;
+
+/// Where the set of the last place begins.
+const THIRD: usize = (PLACES - 1) * WORDS.len();
+
+/// The set of all words, at the first place.
+const ANY: u64 = (1 << WORDS.len()) - 1;
+
 /// The score of a transcript's texts: a whole number, `None` where there is no text.
 ///
 /// A word does not span two texts.
 #[must_use]
-pub fn score(texts: &[Text<'_>]) -> Option<f64> {
-    if texts.iter().all(|text| text.raw().is_empty()) {
+pub fn score<'a>(texts: impl Iterator<Item = Text<'a>> + Clone) -> Option<i32> {
+    if texts.clone().all(|text| text.raw().is_empty()) {
         return None;
     }
-    let found = texts.iter().fold(0, |found, text| found | words_in(&text.decode()));
-    let positive = (found & POSITIVE_WORDS).count_ones();
-    let negative = (found & !POSITIVE_WORDS).count_ones();
-    Some(f64::from(positive) - f64::from(negative))
+    let found = texts.fold(0, |found, text| found | words_in(&text.decode()));
+    Some(balance(found))
+}
+
+/// Positive words minus negative ones.
+fn balance(found: Set) -> i32 {
+    let count = |words: Set| (found & words).count_ones().cast_signed();
+    count(POSITIVE_WORDS) - count(!POSITIVE_WORDS)
 }
 
 fn words_in(text: &str) -> Set {
@@ -68,21 +84,46 @@ fn words_in(text: &str) -> Set {
 
 fn lower_case_words_in(text: &[u8]) -> Set {
     let mut found = 0;
-    for (at, window) in text.windows(3).enumerate() {
-        let mut candidates = STARTS[0][window[0] as usize]
-            & STARTS[1][window[1] as usize]
-            & STARTS[2][window[2] as usize]
-            & !found;
+    // The words that the last bytes may be the beginning of: of one byte, of two, of three.
+    let mut begun = 0;
+    let (fours, rest) = text.as_chunks::<4>();
+    for (index, four) in fours.iter().enumerate() {
+        let before = begun;
+        let mut candidates = 0;
+        for byte in four {
+            begun = next(begun, *byte);
+            candidates |= begun;
+        }
+        // Four bytes for one question, which nearly always has the same answer.
+        if candidates >> THIRD != 0 {
+            whole_words(text, 4 * index, four, before, &mut found);
+        }
+    }
+    whole_words(text, text.len() - rest.len(), rest, begun, &mut found);
+    found
+}
+
+/// What is begun behind one more byte.
+#[inline(always)]
+const fn next(begun: u64, byte: u8) -> u64 {
+    (begun << WORDS.len() | ANY) & STARTS[byte as usize]
+}
+
+/// Adds the words of which one of these bytes, the first at `start`, is the third, and that stand there whole.
+fn whole_words(text: &[u8], start: usize, bytes: &[u8], mut begun: u64, found: &mut Set) {
+    for (third, byte) in (start..).zip(bytes) {
+        begun = next(begun, *byte);
+        let mut candidates = begun >> THIRD;
         while candidates != 0 {
             let word = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;
-            let here = text.get(at..at + WORDS[word].len());
+            let first = third + 1 - PLACES;
+            let here = text.get(first..first + WORDS[word].len());
             if here.is_some_and(|here| here.eq_ignore_ascii_case(WORDS[word].as_bytes())) {
-                found |= 1 << word;
+                *found |= 1 << word;
             }
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -97,9 +138,7 @@ mod tests {
     }
 
     fn score_of(text: &str) -> i32 {
-        let found = words_in(text);
-        i32::try_from((found & POSITIVE_WORDS).count_ones()).unwrap()
-            - i32::try_from((found & !POSITIVE_WORDS).count_ones()).unwrap()
+        balance(words_in(text))
     }
 
     #[test]

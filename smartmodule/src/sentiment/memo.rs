@@ -11,8 +11,8 @@ use super::sense::{Kind, MARKS, Sense};
 use super::tokens::Word;
 use super::word::Key;
 
-/// Places of the table.
-const PLACES: usize = 4096;
+/// Bits of a place in the table.
+const BITS: u32 = 12;
 
 /// A word as lexicon and model know it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -44,22 +44,21 @@ impl Known {
 pub struct Memo<'t> {
     table: &'t [[u8; 2]; BUCKETS],
     /// Each with the key that was asked for.
-    places: Box<[(Key, Known)]>,
+    places: Box<[(Key, Known); 1 << BITS]>,
 }
 
 impl<'t> Memo<'t> {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new(table: &'t [[u8; 2]; BUCKETS]) -> Self {
-        Self { table, places: vec![(Key::default(), Known::default()); PLACES].into() }
+        let places = vec![(Key::default(), Known::default()); 1 << BITS].into_boxed_slice();
+        Self { table, places: places.try_into().expect("as many as were made") }
     }
 
     /// What is known of a word.
-    #[allow(clippy::cast_possible_truncation, reason = "a hash, of which any bits will do")]
-    #[inline]
+    #[inline(always)]
     pub fn know(&mut self, word: &Word) -> &Known {
-        let hash = word.key.hash();
-        let place = &mut self.places[hash as usize % PLACES];
+        let place = &mut self.places[word.key.place::<BITS>()];
         // A drawn-out word is looked up otherwise than the same letters as they stand.
         if place.0 != word.key || word.is_elongated {
             let key = if word.is_elongated { plain(&word.key) } else { word.key };

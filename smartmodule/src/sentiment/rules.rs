@@ -69,7 +69,9 @@ const MERELY_POLITE: f32 = 0.3;
 /// lexicon knows better.
 pub const SPOKEN_FOR: f32 = 0.3;
 /// Longest phrase of the lexicons, in words.
-const PHRASE: usize = 6;
+const PHRASE: u8 = 6;
+/// Phrases that are followed at once.
+const PHRASES: usize = 3;
 
 /// What is under way in a text.
 struct State {
@@ -86,9 +88,10 @@ struct State {
     recent: [Said; RING],
     /// Words so far; the last one lies at this place of the ring.
     at: usize,
-    phrases: [(u64, u8); 3],
-    /// Whether any of them is under way.
-    has_phrase: bool,
+    /// The phrases of the lexicons that may be under way: the hash of their words so far, and how many those are.
+    phrases: [(u64, u8); PHRASES],
+    /// How many of them are.
+    under_way: usize,
 }
 
 /// A word that was said shortly before.
@@ -131,8 +134,8 @@ pub fn read<L: Ledger>(text: &str, language: Language, memo: &mut Memo<'_>, ledg
         opening: Opening::Silent,
         recent: [Said { points: 0.0, start: 0, is_negated: false, polarity: 0.0 }; RING],
         at: 0,
-        phrases: [(0, 0); 3],
-        has_phrase: false,
+        phrases: [(0, 0); PHRASES],
+        under_way: 0,
     };
     for token in Tokens::new(text) {
         match token {
@@ -174,7 +177,7 @@ impl State {
         self.clause();
         (self.before, self.exclamations, self.is_question, self.is_over) = (0, 0, false, false);
         (self.weight, self.degree, self.degree_left) = (1.0, 1.0, 0);
-        (self.phrases, self.has_phrase) = ([(0, 0); 3], false);
+        self.under_way = 0;
     }
 
     fn clause(&mut self) {
@@ -184,7 +187,7 @@ impl State {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn word<L: Ledger>(&mut self, word: &Word, language: Language, known: &Known, ledger: &mut L) {
         let sense = known.sense(language);
         let kind = sense.kind();
@@ -242,8 +245,7 @@ impl State {
         self.recent[self.at % RING] = Said { points, start: word.start, is_negated, polarity: 0.0 };
         let mut start = word.start;
         let (mut before, mut taken_back) = (0, 0.0);
-        let phrase =
-            if self.has_phrase || sense.begins() { self.phrase(known, sense, language) } else { None };
+        let phrase = self.phrase(known, sense, language);
         if let Some((covered, sense)) = phrase {
             let first = self.recent[(self.at + 1 - covered) % RING];
             let mut whole = f32::from(sense.weight) * 0.1 * self.weight * emphasis;
@@ -273,34 +275,46 @@ impl State {
     }
 
     /// Whether the word ends a phrase of the lexicon: how many words that has, and what it means.
+    #[inline(always)]
     fn phrase(&mut self, known: &Known, sense: Sense, language: Language) -> Option<(usize, Sense)> {
-        let mut found = None;
-        if self.has_phrase && !sense.continues() {
-            self.phrases = [(0, 0); 3];
-        }
-        for place in &mut self.phrases {
-            if place.1 == 0 {
-                continue;
-            }
-            let hash = super::word::chain(place.0, known.hash);
-            let sense = super::lexicon::find(hash).map(|entry| entry.sense(language)).unwrap_or_default();
-            let words = place.1 + 1;
-            *place = if sense.begins() && usize::from(words) < PHRASE { (hash, words) } else { (0, 0) };
-            let is_longer = found.is_none_or(|(longest, _)| usize::from(words) > longest);
-            if is_longer && !matches!(sense.kind(), Kind::Prefix | Kind::Unknown) {
-                found = Some((usize::from(words), sense));
-            }
-        }
+        let found = if self.under_way > 0 && sense.continues() {
+            self.go_on(known, language)
+        } else {
+            // Nearly always there is nothing to look up.
+            self.under_way = 0;
+            None
+        };
         if sense.begins() {
-            let free = self.phrases.iter().position(|place| place.1 == 0).unwrap_or_default();
-            self.phrases[free] = (known.hash, 1);
+            let place = self.under_way % PHRASES;
+            self.phrases[place] = (known.hash, 1);
+            self.under_way = place + 1;
         }
-        self.has_phrase = self.phrases.iter().any(|place| place.1 > 0);
         found
     }
 
+    /// Follows the phrases that are under way through one more word; the longest that it ends.
+    fn go_on(&mut self, known: &Known, language: Language) -> Option<(usize, Sense)> {
+        let mut found: Option<(u8, Sense)> = None;
+        let mut kept = 0;
+        for place in 0..self.under_way {
+            let (hash, words) = self.phrases[place];
+            let (hash, words) = (super::word::chain(hash, known.hash), words + 1);
+            let sense = super::lexicon::find(hash).map(|entry| entry.sense(language)).unwrap_or_default();
+            if sense.begins() && words < PHRASE {
+                self.phrases[kept] = (hash, words);
+                kept += 1;
+            }
+            let is_longer = found.is_none_or(|(longest, _)| words > longest);
+            if is_longer && !matches!(sense.kind(), Kind::Prefix | Kind::Unknown) {
+                found = Some((words, sense));
+            }
+        }
+        self.under_way = kept;
+        found.map(|(words, sense)| (usize::from(words), sense))
+    }
+
     /// Minds how a text opens: "great, and my order?" is no praise.
-    #[inline]
+    #[inline(always)]
     fn open<L: Ledger>(&mut self, kind: Kind, sense: Sense, ledger: &mut L) {
         match (self.opening, kind) {
             (Opening::Over, _) | (_, Kind::Opening | Kind::Intensifier) => {}

@@ -53,6 +53,18 @@ pub const KINDS: [(&str, Kind); 12] = [
     ("function", Kind::Function),
 ];
 
+/// Every kind by its number in [`Sense::bits`].
+const BY_NUMBER: [Kind; 1 + !MARKS as usize] = {
+    let mut kinds = [Kind::Unknown; 1 + !MARKS as usize];
+    let mut at = 0;
+    while at < KINDS.len() {
+        kinds[KINDS[at].1 as usize] = KINDS[at].1;
+        at += 1;
+    }
+    kinds[Kind::Prefix as usize] = Kind::Prefix;
+    kinds
+};
+
 /// A word's meaning in one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sense {
@@ -75,12 +87,7 @@ impl Sense {
     /// What the word does.
     #[must_use]
     pub fn kind(self) -> Kind {
-        let number = usize::from(self.bits & !MARKS);
-        match number {
-            0 => Kind::Unknown,
-            13 => Kind::Prefix,
-            number => KINDS.get(number - 1).map_or(Kind::Unknown, |(_, kind)| *kind),
-        }
+        BY_NUMBER[usize::from(self.bits & !MARKS)]
     }
 
     /// Whether a phrase of the lexicon has the word behind its first.

@@ -20,13 +20,16 @@ pub struct Strong<'a> {
 pub struct Strongest<'a>(pub [Strong<'a>; STRONGEST]);
 
 impl<'a> Strongest<'a> {
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, strong: Strong<'a>) {
         let weight = strong.contribution.abs();
-        let behind = self.0.iter().position(|other| weight > other.contribution.abs());
-        if let Some(place) = behind {
-            self.0[place..].rotate_right(1);
-            self.0[place] = strong;
+        let [first, second, third] = &mut self.0;
+        if weight > first.contribution.abs() {
+            (*first, *second, *third) = (strong, *first, *second);
+        } else if weight > second.contribution.abs() {
+            (*second, *third) = (strong, *second);
+        } else if weight > third.contribution.abs() {
+            *third = strong;
         }
     }
 }
@@ -99,7 +102,7 @@ impl<'a, 'm> Counter<'a, 'm> {
 }
 
 impl Ledger for Counter<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, step: &Step<'_>) {
         let [polarity, neutrality] = share(step, self.model, self.numbers);
         let sentence = &mut self.sentence;
@@ -151,7 +154,7 @@ impl Ledger for Counter<'_, '_> {
 }
 
 /// What a word gives to the logits of positive against negative and of neutral.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn share(step: &Step<'_>, model: &Model<'_>, numbers: &Numbers) -> [f32; 2] {
     let [pair_polarity, pair_neutrality] = match step.before {

@@ -4,6 +4,7 @@
 //! place is that of its own spelling, which is valid JSON between quotes again.
 
 use super::fold::{Folded, fold};
+use super::letters::plain;
 use super::word::{Key, LONGEST};
 
 /// A piece of a text.
@@ -102,7 +103,7 @@ impl Draft {
     const EMPTY: Self =
         Self { letters: [0; LONGEST], length: 0, last: 0, before: 0, seen: 0, is_elongated: false };
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, letter: u8) {
         // Of digits every one counts.
         if letter == self.last && letter == self.before && letter > b'9' {
@@ -142,27 +143,37 @@ impl<'a> Tokens<'a> {
     /// The character at a place beyond ASCII or behind a backslash, and how many bytes it takes.
     fn character(&self, at: usize) -> (char, usize) {
         let bytes = &self.bytes[at..];
-        if bytes.first() == Some(&b'\\') {
-            return escaped(bytes);
-        }
-        let length = match bytes.first() {
-            Some(0..=0xdf) => 2,
-            Some(0xe0..=0xef) => 3,
-            _ => 4,
+        let low = |index: usize| bytes.get(index).map_or(0, |byte| u32::from(byte & 0x3f));
+        let (code, length) = match bytes.first().copied().unwrap_or_default() {
+            b'\\' => return escaped(bytes),
+            first @ ..=0xdf => (u32::from(first & 0x1f) << 6 | low(1), 2),
+            first @ ..=0xef => (u32::from(first & 0x0f) << 12 | low(1) << 6 | low(2), 3),
+            first => (u32::from(first & 0x07) << 18 | low(1) << 12 | low(2) << 6 | low(3), 4),
         };
-        let length = length.min(bytes.len());
-        let character = std::str::from_utf8(&bytes[..length]).ok().and_then(|text| text.chars().next());
-        (character.unwrap_or(char::REPLACEMENT_CHARACTER), length.max(1))
+        (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), length.min(bytes.len()))
     }
 
     /// Reads a word from its first letter on.
-    #[inline]
+    #[inline(always)]
     fn word(&mut self, start: usize) -> Word {
+        if let Some(plain) = plain(self.bytes, start) {
+            let end = start + plain.length;
+            if !matches!(self.class(end), APOSTROPHE | WIDE | BACKSLASH) {
+                self.at = end;
+                let is_loud = plain.is_capital && plain.length >= 3;
+                let (key, has_meaning) = (plain.key, plain.has_letter);
+                return Word { key, start, end, is_elongated: false, is_loud, has_meaning };
+            }
+        }
+        self.spelled(start)
+    }
+
+    /// Reads a word letter by letter: with accents, escapes, drawn-out letters, of any length.
+    fn spelled(&mut self, start: usize) -> Word {
         let mut draft = Draft::EMPTY;
         let mut end = start;
         self.at = start;
         loop {
-            // Nearly every word is ASCII to its end.
             while let Some(&byte) = self.bytes.get(self.at) {
                 let letter = CLASSES[byte as usize];
                 if letter < b'0' {
@@ -247,7 +258,7 @@ impl<'a> Tokens<'a> {
 impl Iterator for Tokens<'_> {
     type Item = Token;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Token> {
         loop {
             let start = self.at;
@@ -323,5 +334,28 @@ fn escaped(bytes: &[u8]) -> (char, usize) {
         },
         Some(b'n' | b'r') => ('\n', 2),
         _ => (' ', 2.min(bytes.len())),
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn a_word_that_is_read_by_eight_is_the_one_that_is_spelled(
+            // What lies beside the letters and digits in ASCII, and few letters, so that they repeat.
+            text in "[abzABZ019/:@`\\[{'nt é \u{301}]{0,12}[a-cA-C0-2]{0,30}[abzAZ09@é' ]{0,9}",
+        ) {
+            let mut tokens = Tokens::new(&text);
+            for start in (0..text.len()).filter(|start| CLASSES[text.as_bytes()[*start] as usize] >= b'0') {
+                let spelled = (tokens.spelled(start), tokens.at);
+                prop_assert_eq!((tokens.word(start), tokens.at), spelled, "{:?} from {}", text, start);
+            }
+        }
     }
 }

@@ -26,6 +26,12 @@ impl Key {
         Self([u64::from_le_bytes(parts[0]), u64::from_le_bytes(parts[1]), u64::from_le_bytes(parts[2])])
     }
 
+    /// The key of letters eight by eight, the first one lowest, with zeros behind them.
+    #[must_use]
+    pub const fn from_parts(parts: [u64; LONGEST / 8]) -> Self {
+        Self(parts)
+    }
+
     /// The letters with zeros behind them.
     #[must_use]
     pub fn padded(&self) -> [u8; LONGEST] {
@@ -34,6 +40,15 @@ impl Key {
             part.copy_from_slice(&number.to_le_bytes());
         }
         padded
+    }
+
+    /// A number below `2^BITS` that few words share: quicker than the hash, and worse.
+    #[inline]
+    #[must_use]
+    pub const fn place<const BITS: u32>(&self) -> usize {
+        let mixed = (self.0[0] ^ self.0[1].rotate_left(29) ^ self.0[2].rotate_left(47))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (u64::BITS - BITS)) as usize
     }
 
     /// A hash, the same on every machine: the lexicon's table and the model's are made with it.

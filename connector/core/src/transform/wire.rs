@@ -45,7 +45,7 @@ proptest! {
             let taken = read.take().unwrap();
             prop_assert_eq!(taken.value, record.value.as_ref());
             prop_assert_eq!(taken.timestamp_delta, record.timestamp_delta());
-            output.push(&taken, &value);
+            output.push(&taken, |bytes| bytes.extend_from_slice(&value));
         }
         prop_assert!(read.left() == 0 && read.take().is_none());
         output.end();
