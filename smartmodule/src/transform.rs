@@ -8,7 +8,7 @@ use crate::validate::{Event, validate};
 use crate::{envelope, sentiment};
 
 /// Version of the annotation that lexicon and model make. Raised when the same event would get another one.
-pub const ANNOTATION_VERSION: u32 = 2;
+pub const ANNOTATION_VERSION: u32 = 3;
 
 /// Version of the annotation that the original service's rules make, which stays as it is.
 pub const KEYWORDS_VERSION: u32 = 1;

@@ -6,10 +6,10 @@ use super::tally::{Strongest, Tally};
 use crate::append::append;
 
 /// What the model is called in an annotation: the project and the annotation's version.
-pub const MODEL: &str = "voc-2";
+pub const MODEL: &str = "voc-3";
 
 /// What an annotation of an event without words says.
-const NO_SIGNAL: &[u8] = br#"{"score":null,"label":"no_signal","probabilities":null,"language":null,"model":"voc-2","tokens":[],"conversation":null}"#;
+const NO_SIGNAL: &[u8] = br#"{"score":null,"label":"no_signal","probabilities":null,"language":null,"model":"voc-3","tokens":[],"conversation":null}"#;
 
 /// What one participant said, by quarters of the call.
 pub type Course = [Tally; 4];

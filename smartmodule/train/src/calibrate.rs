@@ -8,7 +8,7 @@ use crate::examples::Example;
 use crate::fit::{Weights, probabilities};
 use crate::report::{Judged, Report};
 
-/// The share of rows that shall be unclear: between 15 and 25 %.
+/// The share that shall be unclear, by the rows' weights: between 15 and 25 %.
 const UNCLEAR: f32 = 0.2;
 
 /// Weights with their calibration.
@@ -21,31 +21,37 @@ pub(crate) struct Calibrated {
 /// Calibrates to these examples.
 pub(crate) fn calibrate(weights: &Weights, examples: &[&Example]) -> Calibrated {
     let of_language = [Language::English, Language::Portuguese].map(|language| {
-        let rows: Vec<(usize, [f32; 2])> = examples
+        let rows: Vec<(usize, [f32; 2], f32)> = examples
             .iter()
             .filter(|example| example.language == language)
-            .map(|example| (example.class, weights.logits(example)))
+            .map(|example| (example.class, weights.logits(example), example.weight))
             .collect();
         let sharpness = sharpness(&rows);
-        let mut best: Vec<f32> = rows
+        let mut best: Vec<(f32, f32)> = rows
             .iter()
-            .map(|(_, logits)| {
-                probabilities(logits.map(|logit| logit * sharpness)).into_iter().fold(0.0, f32::max)
+            .map(|(_, logits, weight)| {
+                let probabilities = probabilities(logits.map(|logit| logit * sharpness));
+                (probabilities.into_iter().fold(0.0, f32::max), *weight)
             })
             .collect();
-        best.sort_by(f32::total_cmp);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
-        let clear = best.get((best.len() as f32 * UNCLEAR) as usize).copied().unwrap_or(0.45);
+        best.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // A row counts here what it counts in the training: a large set of one kind says no more than a small one.
+        let mut left = UNCLEAR * best.iter().map(|(_, weight)| weight).sum::<f32>();
+        let clear = best.iter().find(|(_, weight)| {
+            left -= weight;
+            left < 0.0
+        });
+        let clear = clear.map_or(0.45, |(probability, _)| *probability);
         (sharpness, clear)
     });
     Calibrated { weights: weights.clone(), of_language }
 }
 
 /// The factor with the least cross-entropy, of a hundred.
-fn sharpness(rows: &[(usize, [f32; 2])]) -> f32 {
+fn sharpness(rows: &[(usize, [f32; 2], f32)]) -> f32 {
     let loss = |factor: f32| -> f32 {
-        let of_row = |(class, logits): &(usize, [f32; 2])| {
-            -probabilities(logits.map(|logit| logit * factor))[*class].max(1e-6).ln()
+        let of_row = |(class, logits, weight): &(usize, [f32; 2], f32)| {
+            -weight * probabilities(logits.map(|logit| logit * factor))[*class].max(1e-6).ln()
         };
         rows.iter().map(of_row).sum()
     };

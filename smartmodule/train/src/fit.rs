@@ -10,9 +10,9 @@ use crate::examples::{DENSE, Example};
 
 /// Rounds over all rows.
 const ROUNDS: usize = 8;
-const RATE: f32 = 0.06;
+const RATE: f32 = 0.04;
 /// Pulls a bucket's weights to zero each time that it is touched.
-const DECAY: f32 = 2e-4;
+const DECAY: f32 = 1e-2;
 
 /// What is fitted.
 #[derive(Clone)]

@@ -14,11 +14,13 @@ use clap::Parser;
 use voc_smartmodule::sentiment::model::BUILT_IN;
 
 use examples::Example;
+use rows::Set;
 
 /// Trains the sentiment model, and reports how good it is on rows that it has not seen
 #[derive(Parser)]
 struct Cli {
-    /// Rows to train on: label (-1, 0 or 1), a tab, text; `FILE=0.5` lets each row count half
+    /// Files of rows to train on, or folders of such: label (-1, 0 or 1), a tab, text; `FILE=0.5` lets each row count
+    /// half
     #[arg(long, num_args = 1.., required = true)]
     data: Vec<String>,
     /// Rows that are only reported on
@@ -32,11 +34,10 @@ struct Cli {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let read = |arguments: &[String]| -> Result<Vec<(String, Vec<Example>)>> {
-        let sets = arguments.iter().map(|argument| {
-            let set = rows::read(argument)?;
-            Ok((format!("{} ({})", set.name, set.language.as_str()), examples::of(&set, &BUILT_IN)))
-        });
-        sets.collect()
+        let sets = arguments.iter().map(|argument| rows::read(argument)).collect::<Result<Vec<_>>>()?;
+        let named =
+            |set: &Set| (format!("{} ({})", set.name, set.language.as_str()), examples::of(set, &BUILT_IN));
+        Ok(sets.iter().flatten().map(named).collect())
     };
     let (data, test) = (read(&cli.data)?, read(&cli.test)?);
     let all: Vec<&Example> =

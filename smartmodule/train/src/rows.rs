@@ -30,13 +30,25 @@ pub(crate) struct Row {
     pub(crate) is_held_out: bool,
 }
 
-/// Reads `FILE` or `FILE=WEIGHT`. The language is the one that most of its words speak for.
-pub(crate) fn read(argument: &str) -> Result<Set> {
+/// Reads `PATH` or `PATH=WEIGHT`: a file, or the `.tsv` files of a folder by their names.
+pub(crate) fn read(argument: &str) -> Result<Vec<Set>> {
     let (path, weight) = match argument.rsplit_once('=') {
-        Some((path, weight)) => (PathBuf::from(path), weight.parse().context("FILE=WEIGHT")?),
+        Some((path, weight)) => (PathBuf::from(path), weight.parse().context("PATH=WEIGHT")?),
         None => (PathBuf::from(argument), 1.0),
     };
-    let content = std::fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    let mut files = vec![path.clone()];
+    if path.is_dir() {
+        let entries = std::fs::read_dir(&path)?.map(|entry| Ok(entry?.path()));
+        files = entries.collect::<Result<_>>()?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "tsv"));
+        files.sort();
+    }
+    files.iter().map(|file| read_file(file, weight)).collect()
+}
+
+/// Reads one file. The language is the one that most of its rows speak.
+fn read_file(path: &Path, weight: f32) -> Result<Set> {
+    let content = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
     let mut rows = Vec::new();
     for (number, line) in (1..).zip(content.lines()) {
         let Some((label, text)) = line.split_once('\t') else {
