@@ -9,6 +9,7 @@ pub mod server;
 pub mod router;
 pub mod routes;
 
+pub mod interval;
 pub mod params;
 pub mod query;
 

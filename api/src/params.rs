@@ -9,9 +9,17 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 use voc_smartmodule::contract::is_tenant_id;
 
 use crate::error::Error;
+
+pub mod buckets;
+pub mod choice;
+pub mod cursor;
+pub mod filters;
+pub mod range;
+pub mod scope;
 
 #[cfg(test)]
 mod tests;
@@ -211,8 +219,29 @@ impl Origin {
     }
 }
 
+/// The id of an event from a path.
+///
+/// # Errors
+/// A 400 if it is no UUID.
+pub fn event_id(text: &str) -> Result<Uuid, Error> {
+    let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+    let id = Uuid::parse_str(text).ok().filter(|_| is_hyphenated);
+    id.ok_or_else(|| bad("event_id", "event_id must be a UUID of 36 characters".to_owned()))
+}
+
+/// What has to be given.
+///
+/// # Errors
+/// A 400 that names the parameter.
+pub fn required<T>(value: Option<T>, name: &str) -> Result<T, Error> {
+    value.ok_or_else(|| bad(name, format!("{name} is missing")))
+}
+
 /// A whole number from 1 to `most`, where it is given.
-fn whole(params: &Params, name: &'static str, most: u32) -> Result<Option<u32>, Error> {
+///
+/// # Errors
+/// A 400 if it is none.
+pub fn whole(params: &Params, name: &'static str, most: u32) -> Result<Option<u32>, Error> {
     let Some(value) = params.get(name) else { return Ok(None) };
     let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     match value.parse() {

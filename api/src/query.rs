@@ -11,11 +11,22 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::config::ClickHouse;
 
+pub mod agents;
 pub mod audit;
+pub mod breakdown;
 pub mod dead_letters;
+pub mod distribution;
+pub mod event;
+pub mod events;
+pub mod expression;
 pub mod health;
 pub mod jobs;
+pub mod qos;
+pub mod scope;
 pub mod summary;
+pub mod tenant_summary;
+pub mod timeseries;
+pub mod tools;
 
 /// How long ClickHouse may work on one query.
 const EXECUTION_LIMIT: Duration = Duration::from_secs(10);

@@ -12,6 +12,7 @@ use crate::config::ClickHouse;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
+use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
@@ -45,6 +46,15 @@ pub fn new(clickhouse: &ClickHouse) -> Result<Router, prometheus::Error> {
         .route("/metrics", get(metrics::text))
         .route("/metrics/summary", get(summary::get))
         .route("/v1/audit", get(audit::get))
+        .route("/v1/tenants/{tenant}/summary", get(tenant_summary::get))
+        .route("/v1/tenants/{tenant}/timeseries", get(timeseries::get))
+        .route("/v1/tenants/{tenant}/distribution", get(distribution::get))
+        .route("/v1/tenants/{tenant}/breakdown", get(breakdown::get))
+        .route("/v1/tenants/{tenant}/events", get(events::list))
+        .route("/v1/tenants/{tenant}/events/{id}", get(event::get))
+        .route("/v1/tenants/{tenant}/agents", get(agents::get))
+        .route("/v1/tenants/{tenant}/tools", get(tools::get))
+        .route("/v1/tenants/{tenant}/qos", get(qos::get))
         .route("/v1/tenants/{tenant}/dead-letters", get(dead_letters::list))
         .route("/v1/tenants/{tenant}/dead-letters/counts", get(dead_letters::counts))
         .route("/v1/tenants/{tenant}/dead-letters/{stream}/{partition}/{offset}", get(dead_letters::show))

@@ -38,6 +38,8 @@ mod lost_answer;
 mod outage;
 #[cfg(feature = "stack")]
 mod pipeline;
+#[cfg(feature = "stack")]
+mod resources;
 #[cfg(feature = "kafka")]
 mod services;
 #[cfg(feature = "wasm")]

@@ -1,0 +1,103 @@
+//! How sure a share or a mean is that comes from few events: intervals that hold the true value with 95 %.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// How often an interval holds the true value.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The normal distribution's 97.5 % quantile.
+const NORMAL: f64 = 1.959_963_984_540_054;
+
+/// From this many events on, Student's t is the normal distribution to four digits.
+const MANY: u64 = 10_000;
+
+/// Lower and upper end.
+pub type Interval = (f64, f64);
+
+/// Wilson's interval of a share, from 0 to 1: unlike the usual one, it is not of no width for none of three.
+/// None without events.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "numbers of events lie far below 2^52")]
+pub fn wilson(share: f64, events: u64) -> Option<Interval> {
+    if events == 0 {
+        return None;
+    }
+    let n = events as f64;
+    let z2 = NORMAL * NORMAL;
+    let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let half = NORMAL / (1.0 + z2 / n) * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    Some(((centre - half).max(0.0), (centre + half).min(1.0)))
+}
+
+/// Student's interval of a mean, from the variance of the sample. None for fewer than two events, which say
+/// nothing about how far the next one may lie.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "numbers of events lie far below 2^52")]
+pub fn student(mean: f64, variance: f64, events: u64) -> Option<Interval> {
+    if events < 2 || !variance.is_finite() {
+        return None;
+    }
+    let half = quantile(events - 1)? * (variance.max(0.0) / events as f64).sqrt();
+    Some((mean - half, mean + half))
+}
+
+/// The 97.5 % quantile of Student's t with so many degrees of freedom.
+#[allow(clippy::cast_precision_loss, reason = "below MANY")]
+fn quantile(freedom: u64) -> Option<f64> {
+    if freedom >= MANY {
+        return Some(NORMAL);
+    }
+    let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+    Some(distribution.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{quantile, student, wilson};
+
+    #[track_caller]
+    fn near(found: f64, expected: f64, by: f64) {
+        assert!((found - expected).abs() <= by, "{found} instead of {expected}");
+    }
+
+    #[test]
+    fn students_quantiles_are_those_of_the_tables() {
+        for (freedom, expected) in
+            [(1, 12.7062), (2, 4.3027), (3, 3.1824), (4, 2.7764), (9, 2.2622), (30, 2.0423), (100, 1.9840)]
+        {
+            near(quantile(freedom).unwrap(), expected, 5e-5);
+        }
+        near(quantile(1_000).unwrap(), 1.9623, 5e-5);
+        near(quantile(9_999).unwrap(), quantile(10_000).unwrap(), 3e-4);
+        // Never wider with more events.
+        let all: Vec<f64> = (1..500).map(|freedom| quantile(freedom).unwrap()).collect();
+        assert!(all.windows(2).all(|pair| pair[0] > pair[1]));
+    }
+
+    #[test]
+    fn a_mean_of_few_is_less_sure() {
+        let (lower, upper) = student(0.5, 0.04, 4).unwrap();
+        near(lower, 0.5 - 3.182_446 * 0.1, 1e-6);
+        near(upper, 0.5 + 3.182_446 * 0.1, 1e-6);
+        assert_eq!(student(0.5, f64::NAN, 1), None);
+        assert_eq!(student(0.5, 0.0, 0), None);
+        assert_eq!(student(0.5, 0.0, 3), Some((0.5, 0.5)));
+    }
+
+    #[test]
+    fn a_share_stays_a_share() {
+        // The values of Newcombe 1998, table I, method 3.
+        for (successes, events, lower, upper) in [
+            (81_u32, 263_u32, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let found = wilson(f64::from(successes) / f64::from(events), u64::from(events)).unwrap();
+            near(found.0, lower, 5e-5);
+            near(found.1, upper, 5e-5);
+        }
+        assert_eq!(wilson(f64::NAN, 0), None);
+        assert!(wilson(1.0, 1).unwrap().1 <= 1.0);
+    }
+}

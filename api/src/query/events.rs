@@ -1,0 +1,105 @@
+//! Events of a tenant, the newest first, page by page.
+
+use clickhouse::Row;
+use serde::Deserialize;
+
+use super::expression::{SETTINGS, TEXT, dimension};
+use super::scope::{bind, source};
+use super::{ANSWER_LIMIT, Database, Error};
+use crate::params::choice::Dimension;
+use crate::params::cursor::Cursor;
+use crate::params::scope::Scope;
+
+/// An event without its payload.
+#[derive(Debug, Row, Deserialize)]
+pub struct Found {
+    /// Its id, as UUIDs are written.
+    pub id: String,
+    /// Its time, in microseconds since 1970.
+    pub micros: i64,
+    /// The type's name in the contract.
+    pub event_kind: String,
+    /// Its score.
+    pub score: Option<f64>,
+    /// The label of its sentiment, if it is a call that has one.
+    pub label: Option<String>,
+    /// The language in which its text was read.
+    pub language: Option<String>,
+    /// Its agent.
+    pub agent: Option<String>,
+    /// The channel of a call.
+    pub channel: Option<String>,
+    /// Of its transcript the beginning, or what lies around the place that was searched for.
+    pub excerpt: String,
+}
+
+fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
+    let [label, language, agent, channel] =
+        [Dimension::Label, Dimension::Language, Dimension::Agent, Dimension::Channel].map(dimension);
+    let mut conditions = source(scope, false);
+    let mut from = "1".to_owned();
+    if is_searched {
+        let place = format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})");
+        conditions.push_str(&format!(" AND {place} > 0"));
+        from = format!("greatest(1, toInt64({place}) - 80)");
+    }
+    if is_after {
+        conditions.push_str(
+            " AND ts <= fromUnixTimestamp64Micro({after_time:Int64})
+            AND (ts, event_id) < (fromUnixTimestamp64Micro({after_time:Int64}), {after_id:UUID})",
+        );
+    }
+    format!(
+        "SELECT toString(event_id) AS id, toUnixTimestamp64Micro(ts) AS micros, toString(event_type) AS event_kind,
+            sentiment AS score, {label} AS label, {language} AS language, {agent} AS agent, {channel} AS channel,
+            substringUTF8({TEXT}, {from}, 240) AS excerpt
+        {conditions} ORDER BY ts DESC, event_id DESC LIMIT {{limit:UInt32}} {SETTINGS}"
+    )
+}
+
+/// At most `limit` events behind the cursor.
+///
+/// # Errors
+/// ClickHouse does not answer, or not in time, or lacks the table.
+pub async fn fetch(
+    database: &Database,
+    scope: &Scope,
+    search: Option<&str>,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<Found>, Error> {
+    let sql = sql(scope, search.is_some(), after.is_some());
+    let mut query = bind(database.client.query(&sql), scope).param("limit", limit);
+    if let Some(search) = search {
+        query = query.param("search", search);
+    }
+    if let Some(after) = after {
+        query = query.param("after_time", after.time).param("after_id", after.event_id.to_string());
+    }
+    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sql;
+    use crate::query::scope::tests::{assert_bound, scope};
+
+    #[test]
+    fn every_value_is_bound() {
+        let parameters = [
+            "search:String",
+            "tenant:String",
+            "from:Int64",
+            "to:Int64",
+            "filter_agent:String",
+            "search:String",
+            "after_time:Int64",
+            "after_time:Int64",
+            "after_id:UUID",
+            "limit:UInt32",
+        ];
+        assert_bound(&sql(&scope("agent=evil"), true, true), &parameters);
+        let plain = ["tenant:String", "from:Int64", "to:Int64", "limit:UInt32"];
+        assert_bound(&sql(&scope(""), false, false), &plain);
+    }
+}
