@@ -43,6 +43,7 @@ impl Key {
     }
 
     /// A number below `2^BITS` that few words share: quicker than the hash, and worse.
+    #[allow(clippy::cast_possible_truncation, reason = "few bits are left")]
     #[inline]
     #[must_use]
     pub const fn place<const BITS: u32>(&self) -> usize {

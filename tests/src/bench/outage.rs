@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -38,7 +38,7 @@ pub struct Outage {
 /// # Panics
 /// Where a part does not run, the connector calls itself ready without ClickHouse, or not everything is stored.
 #[must_use]
-pub fn run(rate: usize, outage: Duration) -> Outage {
+pub fn run(rate: u64, outage: Duration) -> Outage {
     let mut clickhouse = ClickHouse::start();
     let stage = Stage::on(&clickhouse, "outage");
     let load = Load::start(&stage.file, rate);
@@ -96,7 +96,7 @@ struct Load {
 }
 
 impl Load {
-    fn start(path: &Path, rate: usize) -> Self {
+    fn start(path: &Path, rate: u64) -> Self {
         let (path, is_over) = (path.to_owned(), Arc::new(AtomicBool::new(false)));
         let over = Arc::clone(&is_over);
         Self { is_over, thread: std::thread::spawn(move || append(&path, rate, &over)) }
@@ -110,14 +110,15 @@ impl Load {
     }
 }
 
-fn append(path: &PathBuf, rate: usize, is_over: &AtomicBool) -> std::io::Result<u64> {
+fn append(path: &Path, rate: u64, is_over: &AtomicBool) -> std::io::Result<u64> {
     let mut plain = Plain::new(1, 10, chrono::Utc::now().timestamp_millis());
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let started = Instant::now();
     let (mut line, mut written) = (Vec::new(), 0_u64);
     while !is_over.load(Ordering::Relaxed) {
         // By the clock, so that a lot that came late is made up for.
-        let due = started.elapsed().as_millis() as u64 * rate as u64 / 1000;
+        let elapsed = started.elapsed();
+        let due = rate * elapsed.as_secs() + rate * u64::from(elapsed.subsec_millis()) / 1000;
         while written < due {
             line.clear();
             plain.write_next(&mut line);

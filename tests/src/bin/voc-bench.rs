@@ -45,7 +45,7 @@ struct Outage {
     minutes: u64,
     /// Events a second, before it and during it
     #[arg(long, default_value_t = 15_000)]
-    rate: usize,
+    rate: u64,
 }
 
 #[derive(Args)]
