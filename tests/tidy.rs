@@ -1,6 +1,8 @@
 //! Asserts the architecture: what lies at the top, which package depends on which, who may name what,
 //! how long a file may be. A failure says where and why.
 
+#[path = "tidy/observability.rs"]
+mod observability;
 #[path = "tidy/packages.rs"]
 mod packages;
 
