@@ -4,6 +4,7 @@
 //! errors that name the key and the line; all other sections belong to the connector and are ignored,
 //! and so are their secrets.
 
+pub mod access;
 mod environment;
 mod sections;
 #[cfg(test)]
@@ -63,6 +64,10 @@ pub struct Api {
     pub host: String,
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
+    /// Who may ask.
+    pub access: access::Access,
+    /// How much may be asked.
+    pub limits: access::Limits,
 }
 
 /// Why the API cannot start with this configuration.
@@ -89,6 +94,9 @@ pub enum Error {
         /// What is wrong with the value.
         reason: String,
     },
+    /// The keys of `api.access` do not go together.
+    #[error("api.access: {0}")]
+    Access(&'static str),
     /// A line of the secrets file cannot be read.
     #[error("line {line}: {reason}")]
     SecretsLine {
@@ -110,6 +118,9 @@ impl Config {
         let text = |key, variable, value, default| {
             sections::Setting { key, variable, value, default }.resolve(environment)
         };
+        let resolver = sections::Resolver(environment);
+        let access = access::Access::resolve(api.access.unwrap_or_default(), resolver)?;
+        let limits = access::Limits::resolve(api.limits.unwrap_or_default(), access.open, resolver)?;
         Ok(Self {
             clickhouse: ClickHouse {
                 host: text("clickhouse.host", "CLICKHOUSE_HOST", clickhouse.host, "localhost")?.host()?,
@@ -121,6 +132,8 @@ impl Config {
             api: Api {
                 host: text("api.host", "", api.host, "127.0.0.1")?.host()?,
                 port: text("api.port", "HTTP_PORT", api.port, "8000")?.port(0)?,
+                access,
+                limits,
             },
         })
     }

@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::access::Role;
 use crate::query;
 
 /// Everything that a request can fail with.
@@ -19,6 +20,33 @@ pub enum Error {
         parameter: Option<String>,
         /// What is wrong with it, for the caller.
         message: String,
+    },
+    /// A credential is needed: 401.
+    #[error("{}", if *.was_given { "the credential is not valid" } else { "a credential is needed: authorization: Bearer" })]
+    Unauthenticated {
+        /// Whether there was one.
+        was_given: bool,
+    },
+    /// The credential is of another tenant, or of none: 403, whether the tenant exists or not.
+    #[error("the credential is not one of this tenant")]
+    OtherTenant,
+    /// The credential does not allow it: 403.
+    #[error("the credential lacks the role {}", .needed.name())]
+    RoleMissing {
+        /// What it would need.
+        needed: Role,
+    },
+    /// The body is larger than any of ours: 413.
+    #[error("the body is too large")]
+    BodyTooLarge,
+    /// The question reads too much: 422.
+    #[error("this would read more rows than one question may; ask of a shorter time")]
+    TooManyRows,
+    /// Asked too often: 429.
+    #[error("too many requests; try again in {seconds} s")]
+    TooManyRequests {
+        /// When to come again, in seconds.
+        seconds: u64,
     },
     /// No such route: 404.
     #[error("there is nothing at this path")]
@@ -37,24 +65,31 @@ pub enum Error {
     Internal,
 }
 
+/// Problem details (RFC 9457); `code` is stable, `type` would say no more than it.
 #[derive(Serialize)]
-struct Envelope<'a> {
-    error: Body<'a>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
     code: &'static str,
-    message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
 }
+
+/// The media type of every error.
+const PROBLEM: &str = "application/problem+json";
 
 impl Error {
     /// The stable name of the error in the envelope.
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadParameter { .. } => "bad_parameter",
+            Self::Unauthenticated { .. } => "unauthenticated",
+            Self::OtherTenant | Self::RoleMissing { .. } => "forbidden",
+            Self::BodyTooLarge => "body_too_large",
+            Self::TooManyRows => "too_many_rows",
+            Self::TooManyRequests { .. } => "too_many_requests",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unavailable { .. } => "unavailable",
@@ -66,10 +101,31 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::OtherTenant | Self::RoleMissing { .. } => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The header that says what to do about it.
+    fn advice(&self) -> Option<(HeaderName, String)> {
+        let challenge = |text: &str| Some((header::WWW_AUTHENTICATE, format!("Bearer realm=\"voc\"{text}")));
+        match self {
+            Self::Unauthenticated { was_given: false } => challenge(""),
+            Self::Unauthenticated { was_given: true } => challenge(", error=\"invalid_token\""),
+            Self::OtherTenant => challenge(", error=\"insufficient_scope\""),
+            Self::RoleMissing { needed } => {
+                challenge(&format!(", error=\"insufficient_scope\", scope=\"{}\"", needed.name()))
+            }
+            Self::TooManyRequests { seconds } => Some((header::RETRY_AFTER, seconds.to_string())),
+            Self::Unavailable { .. } => Some((header::RETRY_AFTER, "1".to_owned())),
+            _ => None,
         }
     }
 }
@@ -79,6 +135,10 @@ impl From<query::Error> for Error {
     fn from(error: query::Error) -> Self {
         // As an error and not as text, so that the log has its causes, too.
         let cause: &dyn std::error::Error = &error;
+        if error.is_too_large() {
+            tracing::warn!(error = cause, "a query reads too much");
+            return Self::TooManyRows;
+        }
         match error.unavailable() {
             Some(reason) => {
                 tracing::warn!(error = cause, "clickhouse is unavailable");
@@ -99,28 +159,26 @@ impl IntoResponse for Error {
             Self::BadParameter { parameter, .. } => parameter.as_deref(),
             _ => None,
         };
-        let envelope = Envelope { error: Body { code: self.code(), message: &message, parameter } };
-        (self.status(), Json(envelope)).into_response()
+        let problem = Problem {
+            r#type: "about:blank",
+            title: self.status().canonical_reason().unwrap_or_default(),
+            status: self.status().as_u16(),
+            detail: &message,
+            code: self.code(),
+            parameter,
+        };
+        let kind = [(header::CONTENT_TYPE, PROBLEM)];
+        let advice = self.advice().map(|advice| [advice]);
+        match advice {
+            Some(advice) => (self.status(), advice, kind, Json(problem)).into_response(),
+            None => (self.status(), kind, Json(problem)).into_response(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Envelope, Error};
-
-    #[test]
-    fn the_envelope_has_one_shape() {
-        let body = Body { code: "bad_parameter", message: "a \"quoted\" reason", parameter: Some("days") };
-        assert_eq!(
-            serde_json::to_string(&Envelope { error: body }).unwrap(),
-            r#"{"error":{"code":"bad_parameter","message":"a \"quoted\" reason","parameter":"days"}}"#
-        );
-        let body = Body { code: "not_found", message: "nothing", parameter: None };
-        assert_eq!(
-            serde_json::to_string(&Envelope { error: body }).unwrap(),
-            r#"{"error":{"code":"not_found","message":"nothing"}}"#
-        );
-    }
+    use super::Error;
 
     #[test]
     fn an_internal_error_says_nothing_about_its_cause() {

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod server;
 
+pub mod access;
 pub mod router;
 pub mod routes;
 

@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     let config = Config::parse(&read(&args.config)?, &environment)
         .with_context(|| format!("in {}", args.config.display()))?;
 
-    let router = router::new(&config.clickhouse)?;
+    let router = router::new(&config)?;
     server::run(&config.api, router).await?;
     Ok(())
 }

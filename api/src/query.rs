@@ -10,6 +10,7 @@ use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use crate::config::ClickHouse;
+use crate::config::access::Limits;
 
 pub mod agents;
 pub mod audit;
@@ -28,10 +29,10 @@ pub mod tenant_summary;
 pub mod timeseries;
 pub mod tools;
 
-/// How long ClickHouse may work on one query.
-const EXECUTION_LIMIT: Duration = Duration::from_secs(10);
-/// How long we wait for the answer: a little longer, so that the server's own error arrives first.
+/// How long we wait for the answer: a little longer than ClickHouse may work on it (10 s at most), so that the server's own error arrives first.
 const ANSWER_LIMIT: Duration = Duration::from_secs(12);
+/// Rows of an answer, at most; no resource lists so many.
+const RESULT_ROWS: u32 = 100_000;
 /// A server on the same network answers a connection attempt in milliseconds.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
 /// Less than the shortest keep-alive of a ClickHouse server (3 s), so that we never reuse a connection
@@ -46,7 +47,7 @@ pub struct Database {
 
 impl Database {
     /// Prepares a client; nothing is connected before the first query.
-    pub fn new(config: &ClickHouse) -> Self {
+    pub fn new(config: &ClickHouse, limits: &Limits) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
@@ -55,7 +56,10 @@ impl Database {
             .with_user(&config.user)
             .with_password(&config.password)
             .with_database(&config.database)
-            .with_setting("max_execution_time", EXECUTION_LIMIT.as_secs().to_string());
+            .with_setting("max_execution_time", limits.query_seconds.to_string())
+            .with_setting("max_memory_usage", limits.query_memory.to_string())
+            .with_setting("max_rows_to_read", limits.query_rows.to_string())
+            .with_setting("max_result_rows", RESULT_ROWS.to_string());
         Self { client }
     }
 
@@ -86,6 +90,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the query would read or answer more rows than it may.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::Client(ClientError::BadResponse(answer)) if matches!(server_code(answer), Some(158 | 396)))
+    }
+
     /// The reason in plain words where waiting helps; none where the query or this program is at fault.
     pub fn unavailable(&self) -> Option<&'static str> {
         match self {

@@ -1,5 +1,6 @@
 //! Every route of the API, on one page.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -8,7 +9,10 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use crate::config::ClickHouse;
+use crate::access::credentials::{self, Credentials};
+use crate::access::guard::{Guard, admit, surround};
+use crate::access::limits::Limits;
+use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
@@ -34,12 +38,25 @@ impl FromRef<Shared> for Metrics {
     }
 }
 
-/// Builds the API over this ClickHouse. Nothing is connected before the first request.
+/// Why there is no router.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// The credentials cannot be read.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+}
+
+/// Builds the API of this configuration. Nothing is connected before the first request.
 ///
 /// # Errors
-/// The metrics cannot be registered.
-pub fn new(clickhouse: &ClickHouse) -> Result<Router, prometheus::Error> {
-    let shared = Shared { database: Database::new(clickhouse), metrics: Metrics::new()? };
+/// The metrics cannot be registered, or the files of credentials not read.
+pub fn new(config: &Config) -> Result<Router, BuildError> {
+    let Config { clickhouse, api } = config;
+    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
+    let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
@@ -61,9 +78,11 @@ pub fn new(clickhouse: &ClickHouse) -> Result<Router, prometheus::Error> {
         .route("/v1/tenants/{tenant}/dead-letters/replay", post(dead_letter_jobs::replay))
         .route("/v1/tenants/{tenant}/dead-letters/purge", post(dead_letter_jobs::purge))
         .route("/v1/tenants/{tenant}/dead-letters/jobs/{id}", get(dead_letter_jobs::job))
+        .route_layer(middleware::from_fn_with_state(Arc::new(guard), admit))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(shared.metrics.clone(), measure))
+        .layer(middleware::from_fn(surround))
         .with_state(shared))
 }
 

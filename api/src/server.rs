@@ -26,6 +26,15 @@ pub enum Error {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// Everybody who reaches the address could read every tenant.
+    #[error(
+        "api.access.mode is open (its default), and api.host {host} is not a loopback address: everybody could \
+         read every tenant; set api.access.mode: credentials, or api.host: 127.0.0.1"
+    )]
+    OpenToOthers {
+        /// Host as configured.
+        host: String,
+    },
     /// The system refuses signals or sockets.
     #[error("the server failed: {0}")]
     Io(#[from] std::io::Error),
@@ -43,7 +52,8 @@ pub async fn run(config: &Api, router: Router) -> Result<(), Error> {
     tracing::info!(%address, "listening");
 
     let (stopping, stop) = oneshot::channel::<()>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
         // An error means that the sender is gone, which also is a reason to stop.
         let _ = stop.await;
     });
@@ -65,10 +75,13 @@ pub async fn run(config: &Api, router: Router) -> Result<(), Error> {
 }
 
 async fn bind(config: &Api) -> Result<TcpListener, Error> {
-    let bound = async {
-        let addresses: Vec<SocketAddr> =
-            tokio::net::lookup_host((config.host.as_str(), config.port)).await?.collect();
-        TcpListener::bind(addresses.as_slice()).await
-    };
-    bound.await.map_err(|cause| Error::Bind { host: config.host.clone(), port: config.port, cause })
+    let host = || config.host.clone();
+    let unbound = |cause| Error::Bind { host: host(), port: config.port, cause };
+    let found = tokio::net::lookup_host((config.host.as_str(), config.port)).await;
+    let addresses: Vec<SocketAddr> = found.map_err(unbound)?.collect();
+    // Of the addresses themselves: what a name says is no promise.
+    if config.access.open && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(Error::OpenToOthers { host: host() });
+    }
+    TcpListener::bind(addresses.as_slice()).await.map_err(unbound)
 }

@@ -1,6 +1,7 @@
 //! What analysts ask of a tenant: every number of the API is the one that follows from the input lines, which came
 //! late and more than once, through the real connector and engine.
 
+mod access;
 mod hostile;
 mod listed;
 mod loaded;

@@ -34,6 +34,39 @@ pub(super) struct ClickHouseSection {
 pub(super) struct ApiSection {
     pub(super) host: Value,
     pub(super) port: Value,
+    pub(super) access: Option<AccessSection>,
+    pub(super) limits: Option<LimitsSection>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AccessSection {
+    pub(super) mode: Value,
+    pub(super) jwt: Option<JwtSection>,
+    pub(super) api_keys_file: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct JwtSection {
+    pub(super) key_file: Value,
+    pub(super) algorithm: Value,
+    pub(super) jwks_file: Value,
+    pub(super) issuer: Value,
+    pub(super) audience: Value,
+    pub(super) tenant_claim: Value,
+    pub(super) roles_claim: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    pub(super) tenant_per_second: Value,
+    pub(super) address_per_second: Value,
+    pub(super) concurrent: Value,
+    pub(super) query_seconds: Value,
+    pub(super) query_memory: Value,
+    pub(super) query_rows: Value,
 }
 
 pub(super) fn parse(yaml: &str) -> Result<Sections, Error> {
@@ -84,6 +117,21 @@ pub(super) struct Setting {
     pub(super) variable: &'static str,
     pub(super) value: Value,
     pub(super) default: &'static str,
+}
+
+/// Resolves settings that no variable of their own replaces.
+#[derive(Clone, Copy)]
+pub(super) struct Resolver<'a>(pub(super) &'a Environment);
+
+impl Resolver<'_> {
+    pub(super) fn setting(
+        self,
+        key: &'static str,
+        value: Value,
+        default: &'static str,
+    ) -> Result<Resolved, Error> {
+        Setting { key, variable: "", value, default }.resolve(self.0)
+    }
 }
 
 /// One setting's text, and where it came from.
@@ -156,6 +204,23 @@ impl Resolved {
             );
         }
         Err(self.place.error(reason))
+    }
+
+    /// The text as a whole number of this range.
+    pub(super) fn whole(self, lowest: u64, highest: u64) -> Result<u64, Error> {
+        match self.text.parse() {
+            Ok(number) if (lowest..=highest).contains(&number) => Ok(number),
+            _ => {
+                let reason = format!("{} is not a whole number from {lowest} to {highest}", self.shown());
+                Err(self.place.error(reason))
+            }
+        }
+    }
+
+    /// The text as one of these words.
+    pub(super) fn one_of(self, words: &[&'static str]) -> Result<&'static str, Error> {
+        let found = words.iter().find(|word| **word == self.text).copied();
+        found.ok_or_else(|| self.place.error(format!("{} is not one of {}", self.shown(), words.join(", "))))
     }
 
     fn shown(&self) -> String {

@@ -130,3 +130,13 @@ fn the_password_is_never_shown() {
     let config = parse("clickhouse: { password: hunter2 }").unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn access_is_open_only_when_no_key_is_given_and_keys_are_needed_where_it_is_not() {
+    assert!(parse("").unwrap().api.access.open);
+    refused(parse("api: {access: {mode: credentials}}"), &["api.access", "api_keys_file"]);
+    refused(parse("api: {access: {api_keys_file: keys.yaml}}"), &["api.access", "mode: credentials"]);
+    refused(parse("api:\n  access: {mode: closed}"), &["api.access.mode", "line 2", "open, credentials"]);
+    refused(parse("api: {access: {jwt: {secret: x}}}"), &["secret", "line 1"]);
+    refused(parse("api: {limits: {query_seconds: 11}}"), &["api.limits.query_seconds", "1 to 10"]);
+}

@@ -30,7 +30,8 @@ pub struct Spread {
 fn sql(scope: &Scope) -> String {
     let levels = QUANTILES.map(|level| level.to_string()).join(", ");
     let (label, source) = (dimension(Dimension::Label), source(scope, false));
-    // A score of exactly 1 belongs into the last bin.
+    // A score of exactly 1 belongs into the last bin. The edges decide, as the answer names them: a division may come
+    // out just below its whole number.
     format!(
         "SELECT count(score) AS scored, avg(score) AS mean, quantilesExactInclusive({levels})(score) AS quantiles,
             arrayZip((sumMapIf([bin], [toUInt64(1)], isNotNull(score)) AS by_bin).1, by_bin.2) AS bins,
@@ -39,7 +40,11 @@ fn sql(scope: &Scope) -> String {
         FROM (SELECT sentiment AS score, {label} AS label, assumeNotNull(multiIf(
                 sentiment < -1, toInt32(-1),
                 sentiment > 1, {{bins:Int32}},
-                least(toInt32(floor((sentiment + 1) * {{bins:Int32}} / 2)), {{bins:Int32}} - 1)))::Int32 AS bin
+                least(
+                    near + (sentiment >= (near + 1) * 2 / {{bins:Int32}} - 1)
+                        - (sentiment < near * 2 / {{bins:Int32}} - 1),
+                    {{bins:Int32}} - 1)))::Int32 AS bin,
+                toInt32(floor((sentiment + 1) * {{bins:Int32}} / 2)) AS near
             {source})
         {SETTINGS}"
     )
@@ -62,6 +67,8 @@ mod tests {
     #[test]
     fn every_value_is_bound() {
         let parameters = [
+            "bins:Int32",
+            "bins:Int32",
             "bins:Int32",
             "bins:Int32",
             "bins:Int32",

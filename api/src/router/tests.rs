@@ -12,7 +12,7 @@ use crate::config::{Config, Environment};
 fn router() -> Router {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = format!("clickhouse: {{ host: 127.0.0.1, port: {port} }}");
-    super::new(&Config::parse(&yaml, &Environment::default()).unwrap().clickhouse).unwrap()
+    super::new(&Config::parse(&yaml, &Environment::default()).unwrap()).unwrap()
 }
 
 async fn send(router: &Router, method: Method, uri: &str) -> Response<Body> {
@@ -39,7 +39,10 @@ async fn clickhouse_down_is_a_503_with_its_reason() {
     for path in ["/readyz", "/metrics/summary?tenant_id=acme"] {
         let (status, body) = get(&router(), path).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(body, json!({"error": {"code": "unavailable", "message": "ClickHouse does not answer"}}));
+        assert_eq!(
+            (&body["code"], &body["detail"]),
+            (&json!("unavailable"), &json!("ClickHouse does not answer"))
+        );
     }
 }
 
@@ -48,14 +51,16 @@ async fn a_bad_parameter_is_a_400_that_names_it() {
     let (status, body) = get(&router(), "/metrics/summary?tenant_id=acme&days=0").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let message = "days must be a whole number from 1 to 3650";
-    assert_eq!(body, json!({"error": {"code": "bad_parameter", "message": message, "parameter": "days"}}));
+    let problem = json!({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": message,
+        "code": "bad_parameter", "parameter": "days"});
+    assert_eq!(body, problem);
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404() {
     for path in ["/", "/metrics/", "/metrics/summary/", "/%00", "/healthz%20"] {
         let (status, body) = get(&router(), path).await;
-        assert_eq!((status, &body["error"]["code"]), (StatusCode::NOT_FOUND, &json!("not_found")));
+        assert_eq!((status, &body["code"]), (StatusCode::NOT_FOUND, &json!("not_found")));
     }
 }
 
@@ -65,7 +70,7 @@ async fn another_method_is_a_405_that_names_the_right_one() {
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
     let body: Value = serde_json::from_str(&text(response).await).unwrap();
-    assert_eq!(body["error"]["code"], "method_not_allowed");
+    assert_eq!(body["code"], "method_not_allowed");
 }
 
 #[tokio::test]

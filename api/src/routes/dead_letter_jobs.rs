@@ -44,7 +44,10 @@ impl<S: Send + Sync> FromRequest<S> for Request {
         let TenantRequest { tenant } = TenantRequest::from_request_parts(&mut parts, state).await?;
         let bad = |message: String| Error::BadParameter { parameter: None, message };
         let body = Bytes::from_request(HttpRequest::from_parts(parts, body), state).await;
-        let body = body.map_err(|error| bad(format!("the body cannot be read: {error}")))?;
+        let body = body.map_err(|error| match error.into_response().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::BodyTooLarge,
+            _ => bad("the body cannot be read".to_owned()),
+        })?;
         let Body { all, code, origin } = match body.trim_ascii() {
             b"" => Body::default(),
             body => serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))?,

@@ -125,7 +125,7 @@ fn one_event_has_its_payload_as_it_came_last_and_every_annotation() {
     let expected = [json!(["topics", 1, 0.25, {"topic": "t1"}]), json!(["topics", 2, null, {"topic": "t2"}])];
     assert_eq!(later, expected);
     let (status, body) = loaded.api.ask(other.unwrap(), &format!("events/{}", event.id));
-    assert_eq!((status, &body["error"]["code"]), (404, &json!("not_found")));
+    assert_eq!((status, &body["code"]), (404, &json!("not_found")));
 }
 
 #[track_caller]

@@ -23,6 +23,15 @@ pub fn get_as(port: u16, path: &str, accept: &str) -> Option<Answer> {
     read(agent().get(format!("http://127.0.0.1:{port}{path}")).header("Accept", accept).call())
 }
 
+/// Asks with this credential in `authorization`, `post`ing or getting; none where nobody answers.
+pub fn ask(port: u16, path: &str, authorization: &str, post: bool) -> Option<Answer> {
+    let url = format!("http://127.0.0.1:{port}{path}");
+    if post {
+        return read(agent().post(url).header("authorization", authorization).send("{}"));
+    }
+    read(agent().get(url).header("authorization", authorization).call())
+}
+
 /// Posts a body; none where nobody answers.
 pub fn post(port: u16, path: &str, body: &str) -> Option<Answer> {
     read(agent().post(format!("http://127.0.0.1:{port}{path}")).send(body))

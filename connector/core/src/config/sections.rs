@@ -264,11 +264,15 @@ pub struct Api {
     pub host: String,
     /// Port; default 8000, 0 takes any free one.
     pub port: u16,
+    /// The API reads and checks it itself.
+    pub access: IgnoredAny,
+    /// This too.
+    pub limits: IgnoredAny,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), port: 8000 }
+        Self { host: "127.0.0.1".to_owned(), port: 8000, access: IgnoredAny, limits: IgnoredAny }
     }
 }
 
