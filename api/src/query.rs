@@ -19,11 +19,12 @@ pub mod dead_letters;
 pub mod distribution;
 pub mod event;
 pub mod events;
-pub mod expression;
 pub mod health;
 pub mod jobs;
+mod measure;
 pub mod qos;
-pub mod scope;
+mod rollups;
+mod scope;
 pub mod summary;
 pub mod tenant_summary;
 pub mod timeseries;
@@ -59,7 +60,11 @@ impl Database {
             .with_setting("max_execution_time", limits.query_seconds.to_string())
             .with_setting("max_memory_usage", limits.query_memory.to_string())
             .with_setting("max_rows_to_read", limits.query_rows.to_string())
-            .with_setting("max_result_rows", RESULT_ROWS.to_string());
+            .with_setting("max_result_rows", RESULT_ROWS.to_string())
+            // Two rows of one event are always in one partition (tenant and time are part of its identity), so FINAL may
+            // merge each on its own.
+            .with_setting("do_not_merge_across_partitions_select_final", "1")
+            .with_setting("allow_simdjson", "0"); // see voc_facts
         Self { client }
     }
 

@@ -6,6 +6,7 @@ mod hostile;
 mod listed;
 mod loaded;
 mod oracle;
+mod rollups;
 mod series;
 
 use std::collections::{BTreeMap, BTreeSet};

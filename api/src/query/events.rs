@@ -3,10 +3,8 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, TEXT, dimension};
-use super::scope::{bind, source};
+use super::scope::{bind, facts};
 use super::{ANSWER_LIMIT, Database, Error};
-use crate::params::choice::Dimension;
 use crate::params::cursor::Cursor;
 use crate::params::scope::Scope;
 
@@ -33,10 +31,14 @@ pub struct Found {
     pub excerpt: String,
 }
 
+/// What a customer and an agent said: the transcript, or the texts of its turns, one a line.
+const TEXT: &str = "if(event_type = 'call',
+    if(JSONType(payload, 'transcript') = 'String', JSONExtractString(payload, 'transcript'),
+        arrayStringConcat(arrayMap(turn -> turn.1, JSONExtract(payload, 'transcript', 'Array(Tuple(text String))')),
+            '\\n')), '')";
+
 fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
-    let [label, language, agent, channel] =
-        [Dimension::Label, Dimension::Language, Dimension::Agent, Dimension::Channel].map(dimension);
-    let mut conditions = source(scope, false);
+    let mut conditions = facts(scope, None);
     let mut from = "1".to_owned();
     if is_searched {
         let place = format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})");
@@ -51,9 +53,9 @@ fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
     }
     format!(
         "SELECT toString(event_id) AS id, toUnixTimestamp64Micro(ts) AS micros, toString(event_type) AS event_kind,
-            sentiment AS score, {label} AS label, {language} AS language, {agent} AS agent, {channel} AS channel,
+            sentiment AS score, label, language, agent, channel,
             substringUTF8({TEXT}, {from}, 240) AS excerpt
-        {conditions} ORDER BY ts DESC, event_id DESC LIMIT {{limit:UInt32}} {SETTINGS}"
+        {conditions} ORDER BY ts DESC, event_id DESC LIMIT {{limit:UInt32}}"
     )
 }
 
@@ -69,7 +71,7 @@ pub async fn fetch(
     limit: u32,
 ) -> Result<Vec<Found>, Error> {
     let sql = sql(scope, search.is_some(), after.is_some());
-    let mut query = bind(database.client.query(&sql), scope).param("limit", limit);
+    let mut query = bind(database.client.query(&sql), scope, None).param("limit", limit);
     if let Some(search) = search {
         query = query.param("search", search);
     }
@@ -92,8 +94,6 @@ mod tests {
             "from:Int64",
             "to:Int64",
             "filter_agent:String",
-            "search:String",
-            "after_time:Int64",
             "after_time:Int64",
             "after_id:UUID",
             "limit:UInt32",
