@@ -4,14 +4,13 @@ use std::sync::OnceLock;
 
 use chrono::DateTime;
 use serde_json::Value;
-use voc_tests::harness::connector::command;
+use voc_tests::harness::connector::{command, operate};
 use voc_tests::harness::http;
 use voc_tests::harness::input::{self, now_ms, seed};
 use voc_tests::harness::process::Process;
 use voc_tests::harness::stage::Stage;
 
 use super::oracle::{self, Event};
-use crate::audit::operate;
 
 pub(super) const DAY: i64 = 86_400_000_000;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use voc_tests::harness::connector::command;
+use voc_tests::harness::connector::{command, operate};
 use voc_tests::harness::eventually;
 use voc_tests::harness::input::{self, call, now_ms, seed};
 use voc_tests::harness::process::Process;
@@ -11,7 +11,7 @@ use voc_tests::harness::stage::Stage;
 
 use super::loaded::{Api, DAY, near, time};
 use super::oracle::{self, Event, Sample};
-use crate::audit::{assert_clean, operate};
+use crate::audit::assert_clean;
 use crate::dead_letters::rig;
 
 const HOUR: i64 = DAY / 24;
