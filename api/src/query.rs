@@ -22,6 +22,7 @@ pub mod events;
 pub mod expression;
 pub mod health;
 pub mod jobs;
+pub mod live;
 pub mod qos;
 pub mod scope;
 pub mod summary;
