@@ -5,6 +5,7 @@
 //! and so are their secrets.
 
 pub mod access;
+pub mod cache;
 mod environment;
 mod sections;
 #[cfg(test)]
@@ -68,6 +69,8 @@ pub struct Api {
     pub access: access::Access,
     /// How much may be asked.
     pub limits: access::Limits,
+    /// What is kept of the answers.
+    pub cache: cache::Cache,
 }
 
 /// Why the API cannot start with this configuration.
@@ -121,6 +124,7 @@ impl Config {
         let resolver = sections::Resolver(environment);
         let access = access::Access::resolve(api.access.unwrap_or_default(), resolver)?;
         let limits = access::Limits::resolve(api.limits.unwrap_or_default(), access.open, resolver)?;
+        let cache = cache::Cache::resolve(api.cache.unwrap_or_default(), resolver)?;
         Ok(Self {
             clickhouse: ClickHouse {
                 host: text("clickhouse.host", "CLICKHOUSE_HOST", clickhouse.host, "localhost")?.host()?,
@@ -134,6 +138,7 @@ impl Config {
                 port: text("api.port", "HTTP_PORT", api.port, "8000")?.port(0)?,
                 access,
                 limits,
+                cache,
             },
         })
     }

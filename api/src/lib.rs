@@ -7,6 +7,8 @@ pub mod config;
 pub mod server;
 
 pub mod access;
+pub mod cache;
+pub mod live;
 pub mod router;
 pub mod routes;
 

@@ -8,6 +8,10 @@ const REQUESTS_TOTAL: (&str, &str) =
     ("voc_api_requests_total", "Requests answered, by route and HTTP status");
 const REQUEST_SECONDS: (&str, &str) =
     ("voc_api_request_seconds", "Time from the request's head to the response's head, in seconds, by route");
+const CACHE_ANSWERS_TOTAL: (&str, &str) = (
+    "voc_api_cache_answers_total",
+    "Answers of the routes whose answers are kept, by where they came from: kept, shared with another request, asked",
+);
 
 /// The API's metrics. Labels are bounded: a route is one of the router's patterns or `unmatched`.
 #[derive(Clone)]
@@ -15,6 +19,7 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    cache_answers: IntCounterVec,
 }
 
 impl Metrics {
@@ -28,15 +33,23 @@ impl Metrics {
             IntCounterVec::new(Opts::new(REQUESTS_TOTAL.0, REQUESTS_TOTAL.1), &["route", "status"])?;
         let seconds =
             HistogramVec::new(HistogramOpts::new(REQUEST_SECONDS.0, REQUEST_SECONDS.1), &["route"])?;
+        let cache_answers =
+            IntCounterVec::new(Opts::new(CACHE_ANSWERS_TOTAL.0, CACHE_ANSWERS_TOTAL.1), &["origin"])?;
+        registry.register(Box::new(cache_answers.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { registry, requests, seconds })
+        Ok(Self { registry, requests, seconds, cache_answers })
     }
 
     /// Counts one answered request.
     pub fn observe(&self, route: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[route, &status.to_string()]).inc();
         self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// Counts one answer of a route whose answers are kept.
+    pub fn answered(&self, origin: &str) {
+        self.cache_answers.with_label_values(&[origin]).inc();
     }
 
     /// The content type of [`Metrics::render`].

@@ -21,6 +21,7 @@ pub mod event;
 pub mod events;
 pub mod health;
 pub mod jobs;
+pub mod live;
 mod measure;
 pub mod qos;
 mod rollups;

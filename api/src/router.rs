@@ -12,18 +12,21 @@ use axum::routing::{get, post};
 use crate::access::credentials::{self, Credentials};
 use crate::access::guard::{Guard, admit, surround};
 use crate::access::limits::Limits;
+use crate::cache::{self, Cache};
 use crate::config::Config;
 use crate::error::Error;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::query::Database;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
-use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
+use crate::routes::{audit, dead_letter_jobs, dead_letters, health, live, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
 #[derive(Clone)]
 struct Shared {
     database: Database,
     metrics: Metrics,
+    live: Live,
 }
 
 impl FromRef<Shared> for Database {
@@ -35,6 +38,12 @@ impl FromRef<Shared> for Database {
 impl FromRef<Shared> for Metrics {
     fn from_ref(shared: &Shared) -> Self {
         shared.metrics.clone()
+    }
+}
+
+impl FromRef<Shared> for Live {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.live.clone()
     }
 }
 
@@ -55,7 +64,10 @@ pub enum BuildError {
 /// The metrics cannot be registered, or the files of credentials not read.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
-    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
+    let database = Database::new(clickhouse, &api.limits);
+    let live = Live::new(database.clone(), api.limits.live_streams);
+    let shared = Shared { database, metrics: Metrics::new()?, live };
+    let cache = Cache::new(api.cache, shared.metrics.clone());
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
@@ -72,12 +84,14 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
         .route("/v1/tenants/{tenant}/agents", get(agents::get))
         .route("/v1/tenants/{tenant}/tools", get(tools::get))
         .route("/v1/tenants/{tenant}/qos", get(qos::get))
+        .route("/v1/tenants/{tenant}/live", get(live::get))
         .route("/v1/tenants/{tenant}/dead-letters", get(dead_letters::list))
         .route("/v1/tenants/{tenant}/dead-letters/counts", get(dead_letters::counts))
         .route("/v1/tenants/{tenant}/dead-letters/{stream}/{partition}/{offset}", get(dead_letters::show))
         .route("/v1/tenants/{tenant}/dead-letters/replay", post(dead_letter_jobs::replay))
         .route("/v1/tenants/{tenant}/dead-letters/purge", post(dead_letter_jobs::purge))
         .route("/v1/tenants/{tenant}/dead-letters/jobs/{id}", get(dead_letter_jobs::job))
+        .route_layer(middleware::from_fn_with_state(cache, cache::answer))
         .route_layer(middleware::from_fn_with_state(Arc::new(guard), admit))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)

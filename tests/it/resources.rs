@@ -2,12 +2,15 @@
 //! late and more than once, through the real connector and engine.
 
 mod access;
+mod cache;
 mod hostile;
 mod listed;
+mod live;
 mod loaded;
 mod oracle;
 mod rollups;
 mod series;
+mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 

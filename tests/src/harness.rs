@@ -6,6 +6,7 @@
 pub mod clickhouse;
 pub mod connector;
 pub mod fluvio;
+pub mod gate;
 pub mod http;
 pub mod input;
 pub mod kafka;

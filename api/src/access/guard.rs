@@ -13,7 +13,7 @@ use super::audit_log::{Asked, write};
 use super::credentials::{Credentials, Shown};
 use super::limits::Limits;
 use super::pinned::{Pinned, is_public};
-use super::{Caller, headers};
+use super::{Caller, ValidUntil, headers};
 use crate::error::Error;
 
 /// What the guard knows.
@@ -65,6 +65,9 @@ pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next
         pinned.tenant.as_ref().map_or(Ok(()), |tenant| guard.limits.tenant(tenant.as_str()))?;
         guard.limits.place()
     });
+    if let Some(expires) = caller.as_ref().and_then(|caller| caller.expires) {
+        parts.extensions.insert(ValidUntil(expires));
+    }
     let mut response = match admitted {
         Ok(_place) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),

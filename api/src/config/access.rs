@@ -36,6 +36,8 @@ pub struct Limits {
     pub query_memory: u64,
     /// Rows that one query may read, at least 1.
     pub query_rows: u64,
+    /// Live streams at once, at least 1; more get a 503.
+    pub live_streams: usize,
 }
 
 impl Access {
@@ -85,6 +87,7 @@ impl Limits {
         };
         let seconds = number("api.limits.query_seconds", section.query_seconds, "10", 1, 10)?;
         let concurrent = number("api.limits.concurrent", section.concurrent, "256", 1, 100_000)?;
+        let live_streams = number("api.limits.live_streams", section.live_streams, "256", 1, 100_000)?;
         Ok(Self {
             tenant_per_second: per_second("api.limits.tenant_per_second", section.tenant_per_second, tenant)?,
             address_per_second: per_second(
@@ -102,6 +105,7 @@ impl Limits {
                 u64::MAX,
             )?,
             query_rows: number("api.limits.query_rows", section.query_rows, "200000000", 1, u64::MAX)?,
+            live_streams: usize::try_from(live_streams).unwrap_or(usize::MAX),
         })
     }
 }

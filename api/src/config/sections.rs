@@ -36,6 +36,7 @@ pub(super) struct ApiSection {
     pub(super) port: Value,
     pub(super) access: Option<AccessSection>,
     pub(super) limits: Option<LimitsSection>,
+    pub(super) cache: Option<CacheSection>,
 }
 
 #[derive(Default, Deserialize)]
@@ -67,6 +68,14 @@ pub(super) struct LimitsSection {
     pub(super) query_seconds: Value,
     pub(super) query_memory: Value,
     pub(super) query_rows: Value,
+    pub(super) live_streams: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CacheSection {
+    pub(super) seconds: Value,
+    pub(super) bytes: Value,
 }
 
 pub(super) fn parse(yaml: &str) -> Result<Sections, Error> {

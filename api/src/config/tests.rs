@@ -25,6 +25,8 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!((config.clickhouse.user.as_str(), config.clickhouse.password.as_str()), ("default", ""));
     assert_eq!(config.clickhouse.database, "default");
     assert_eq!((config.api.host.as_str(), config.api.port), ("127.0.0.1", 8000));
+    assert_eq!((config.api.cache.lifetime.as_secs(), config.api.cache.bytes), (5, 64_000_000));
+    assert_eq!(config.api.limits.live_streams, 256);
 }
 
 #[test]
@@ -138,5 +140,8 @@ fn access_is_open_only_when_no_key_is_given_and_keys_are_needed_where_it_is_not(
     refused(parse("api: {access: {api_keys_file: keys.yaml}}"), &["api.access", "mode: credentials"]);
     refused(parse("api:\n  access: {mode: closed}"), &["api.access.mode", "line 2", "open, credentials"]);
     refused(parse("api: {access: {jwt: {secret: x}}}"), &["secret", "line 1"]);
+    refused(parse("api: {limits: {live_streams: 0}}"), &["api.limits.live_streams", "1 to"]);
+    refused(parse("api: {cache: {seconds: 3601}}"), &["api.cache.seconds", "line 1", "0 to 3600"]);
+    refused(parse("api: {cache: {bytes: 1MB}}"), &["api.cache.bytes", "1000000"]);
     refused(parse("api: {limits: {query_seconds: 11}}"), &["api.limits.query_seconds", "1 to 10"]);
 }

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode, header};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -54,6 +55,47 @@ async fn a_bad_parameter_is_a_400_that_names_it() {
     let problem = json!({"type": "about:blank", "title": "Bad Request", "status": 400, "detail": message,
         "code": "bad_parameter", "parameter": "days"});
     assert_eq!(body, problem);
+}
+
+#[tokio::test]
+async fn a_live_stream_says_that_clickhouse_is_down_and_goes_on() {
+    let response = send(&router(), Method::GET, "/v1/tenants/acme/live").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let mut body = response.into_body().into_data_stream();
+    for _ in 0..2 {
+        let message = String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+        let data = message.strip_prefix("event: error\ndata: ").unwrap().trim_end();
+        let problem: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&problem["code"], &problem["status"]), (&json!("unavailable"), &json!(503)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_live_stream_shows_is_bounded() {
+    for query in ["window=0", "window=61", "window=5m", "every=0", "every=61", "every=2&every=2", "since=1"] {
+        let (status, body) = get(&router(), &format!("/v1/tenants/acme/live?{query}")).await;
+        assert_eq!((status, &body["code"]), (StatusCode::BAD_REQUEST, &json!("bad_parameter")), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_not_kept() {
+    let router = router();
+    for path in ["/v1/tenants/acme/summary", "/v1/tenants/acme/summary?from=x"] {
+        for _ in 0..2 {
+            let response = send(&router, Method::GET, path).await;
+            assert!(!response.status().is_success());
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+            assert!(!response.headers().contains_key(header::AGE));
+        }
+    }
+    let metrics = text(send(&router, Method::GET, "/metrics").await).await;
+    assert!(
+        metrics.lines().any(|line| line == r#"voc_api_cache_answers_total{origin="asked"} 4"#),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
