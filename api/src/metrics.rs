@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 const REQUESTS_TOTAL: (&str, &str) =
     ("voc_api_requests_total", "Requests answered, by route and HTTP status");
 const REQUEST_SECONDS: (&str, &str) =
     ("voc_api_request_seconds", "Time from the request's head to the response's head, in seconds, by route");
+
+const INGESTED_EVENTS_TOTAL: (&str, &str) = (
+    "voc_ingested_events_total",
+    "Events that were posted, by outcome: accepted (durable), rejected, not_stored (good ones of requests that failed)",
+);
+const SPOOL_BYTES: (&str, &str) =
+    ("voc_spool_bytes", "Length of the spool that posted events go to, in bytes");
 
 /// The API's metrics. Labels are bounded: a route is one of the router's patterns or `unmatched`.
 #[derive(Clone)]
@@ -15,6 +24,8 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    ingested: IntCounterVec,
+    spool_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -30,13 +41,28 @@ impl Metrics {
             HistogramVec::new(HistogramOpts::new(REQUEST_SECONDS.0, REQUEST_SECONDS.1), &["route"])?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { registry, requests, seconds })
+        let ingested =
+            IntCounterVec::new(Opts::new(INGESTED_EVENTS_TOTAL.0, INGESTED_EVENTS_TOTAL.1), &["outcome"])?;
+        let spool_bytes = IntGauge::new(SPOOL_BYTES.0, SPOOL_BYTES.1)?;
+        registry.register(Box::new(ingested.clone()))?;
+        registry.register(Box::new(spool_bytes.clone()))?;
+        Ok(Self { registry, requests, seconds, ingested, spool_bytes })
     }
 
     /// Counts one answered request.
     pub fn observe(&self, route: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[route, &status.to_string()]).inc();
         self.seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// Counts events that were posted, all with this outcome.
+    pub fn ingested(&self, outcome: &str, events: usize) {
+        self.ingested.with_label_values(&[outcome]).inc_by(events as u64);
+    }
+
+    /// Notes how long the spool is.
+    pub fn spool_bytes(&self, bytes: u64) {
+        self.spool_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// The content type of [`Metrics::render`].

@@ -14,16 +14,24 @@ use crate::access::guard::{Guard, admit, surround};
 use crate::access::limits::Limits;
 use crate::config::Config;
 use crate::error::Error;
+use crate::ingest::{Ingest, StartError};
 use crate::metrics::Metrics;
 use crate::query::Database;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
-use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
+use crate::routes::{audit, dead_letter_jobs, dead_letters, health, ingest, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
 #[derive(Clone)]
 struct Shared {
     database: Database,
     metrics: Metrics,
+    ingest: Ingest,
+}
+
+impl FromRef<Shared> for Ingest {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.ingest.clone()
+    }
 }
 
 impl FromRef<Shared> for Database {
@@ -47,15 +55,20 @@ pub enum BuildError {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] credentials::Error),
+    /// Events cannot be taken.
+    #[error(transparent)]
+    Ingest(#[from] StartError),
 }
 
-/// Builds the API of this configuration. Nothing is connected before the first request.
+/// Builds the API of this configuration. No ClickHouse is connected before the first request.
 ///
 /// # Errors
-/// The metrics cannot be registered, or the files of credentials not read.
+/// The metrics cannot be registered, the files of credentials not read, or events not taken.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
-    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
+    let metrics = Metrics::new()?;
+    let ingest = Ingest::start(&api.ingest, &metrics)?;
+    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics, ingest };
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
@@ -67,7 +80,7 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
         .route("/v1/tenants/{tenant}/timeseries", get(timeseries::get))
         .route("/v1/tenants/{tenant}/distribution", get(distribution::get))
         .route("/v1/tenants/{tenant}/breakdown", get(breakdown::get))
-        .route("/v1/tenants/{tenant}/events", get(events::list))
+        .route("/v1/tenants/{tenant}/events", get(events::list).post(ingest::post))
         .route("/v1/tenants/{tenant}/events/{id}", get(event::get))
         .route("/v1/tenants/{tenant}/agents", get(agents::get))
         .route("/v1/tenants/{tenant}/tools", get(tools::get))
