@@ -2,7 +2,7 @@
 //!
 //! Parsed, then overridden by the environment, then validated. Unknown keys in the two sections are
 //! errors that name the key and the line; all other sections belong to the connector and are ignored,
-//! and so are their secrets.
+//! and so are their secrets, but for what [`ingest`] shares with it where events are taken.
 
 pub mod access;
 mod environment;

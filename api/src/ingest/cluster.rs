@@ -36,8 +36,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const PRODUCE_LIMIT: Duration = Duration::from_secs(5);
 /// So long after a failed attempt at a partition nobody waits for another one.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often an idle connection is looked at.
-const TICK: Duration = Duration::from_secs(5);
+/// How often the connection to one of the partitions is looked at, where nothing is to be written.
+const TICK: Duration = Duration::from_secs(2);
 
 /// Why something did not work out. For the log.
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
@@ -53,10 +53,9 @@ pub(super) fn start(
     let (queue, jobs) = Queue::new(capacity);
     tracing::info!(topic, endpoint = config.endpoint, "events are taken into the topic");
     let directory = Directory { config, topic };
-    tokio::spawn(
-        Writer { directory, leaders: BTreeMap::new(), partitions: 1, turn: 0, away: BTreeMap::new() }
-            .run(jobs),
-    );
+    let (leaders, away) = (BTreeMap::new(), BTreeMap::new());
+    let writer = Writer { directory, leaders, partitions: 1, turn: 0, looked: 0, away };
+    tokio::spawn(writer.run(jobs));
     Ok(queue)
 }
 
@@ -81,6 +80,8 @@ struct Writer {
     partitions: u32,
     /// Which one is next.
     turn: u32,
+    /// Which one is looked at next.
+    looked: u32,
     /// Which of them could not be reached, and when that was tried last.
     away: BTreeMap<u32, Instant>,
 }
@@ -182,14 +183,14 @@ impl Writer {
     /// Sees to it that consumers get all that was acknowledged: a leader that was killed counts some of that as not
     /// committed until the next record comes. Connecting looks for it, so connections that have broken are made anew.
     async fn look(&mut self) {
-        for partition in 0..self.partitions {
-            let leader = match self.leaders.remove(&partition) {
-                Some(leader) if leader.is_alive().await => Some(leader),
-                _ => self.connect(partition).await,
-            };
-            if let Some(leader) = leader {
-                self.leaders.insert(partition, leader);
-            }
+        let partition = self.looked % self.partitions;
+        self.looked = self.looked.wrapping_add(1);
+        let leader = match self.leaders.remove(&partition) {
+            Some(leader) if leader.is_alive().await => Some(leader),
+            _ => self.connect(partition).await,
+        };
+        if let Some(leader) = leader {
+            self.leaders.insert(partition, leader);
         }
     }
 }

@@ -101,6 +101,19 @@ fn a_body_that_cannot_be_taken_is_a_problem_that_says_why() {
 }
 
 #[test]
+fn a_body_of_megabytes_is_taken_up_to_its_limit() {
+    let stage = stage("ingest_megabytes");
+    let api = Api::start(&stage);
+    let events: Vec<String> =
+        (0..9).map(|number| good(number).replace("Good", &"x".repeat(450_000))).collect();
+    api.accepts("acme", &events);
+    let more = [&events[..], &events[..1]].concat().join("\n");
+    assert!(more.len() > 4 << 20);
+    api.refuses("acme", NDJSON, more, 413, "body_too_large");
+    assert_eq!(input::read(&stage.file), events.into_iter().map(String::into_bytes).collect::<Vec<_>>());
+}
+
+#[test]
 fn only_a_tenants_manager_may_post_and_only_its_own_events() {
     let mut stage = stage("ingest_tenants");
     let secret = stage.folder().join("secret");

@@ -25,15 +25,12 @@ impl<D: Disk> Writer<D> {
 
     /// Ends a line that a crash cut off. Where that cannot be done, the next write does it.
     pub(super) fn heal(&mut self) {
-        if !self.is_torn {
-            return;
-        }
-        tracing::warn!(
-            "the last line of the spool was cut off, and is ended; nobody was told that it is stored"
-        );
-        if let Err(error) = self.append(b"\n").and_then(|()| self.disk.sync()) {
-            tracing::warn!(%error, "the spool's last line could not be ended yet");
-            self.is_torn = true;
+        if self.is_torn {
+            tracing::warn!(
+                "the last line of the spool was cut off, and is ended; nobody was told that it is stored"
+            );
+            // What goes wrong is in the log, and whoever posts is told.
+            let _ = self.commit(b"\n");
         }
     }
 

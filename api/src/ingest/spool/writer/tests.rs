@@ -121,6 +121,9 @@ async fn a_torn_line_is_ended_and_nothing_before_it_changes() {
     assert_eq!(rig.text(), "good\n{\"half\nnext\n");
     // Where it could not be ended at once, the next write does it.
     let mut rig = Rig::new("good\n{\"half", true, 1_000);
+    rig.writer.disk.room = Some(0);
+    rig.writer.heal();
+    rig.writer.disk.room = None;
     assert_eq!(rig.store([&["next"]]).await, [Ok(())]);
     assert_eq!(rig.text(), "good\n{\"half\nnext\n");
 }
@@ -143,6 +146,11 @@ async fn after_a_failed_sync_nothing_is_taken_though_the_next_one_would_succeed(
     let before = rig.text().to_owned();
     assert_eq!(rig.store([&["c"]]).await, [Err(Error::SpoolFailed)]);
     assert_eq!((rig.text(), rig.writer.disk.syncs), (before.as_str(), 1));
+    // Nor where that was the end of a line at start.
+    let mut rig = Rig::new("half", true, 1_000);
+    rig.writer.disk.breaks = true;
+    rig.writer.heal();
+    assert_eq!(rig.store([&["c"]]).await, [Err(Error::SpoolFailed)]);
 }
 
 #[tokio::test]
