@@ -49,6 +49,7 @@ const ROLES: [(&str, &[&str]); 5] = [
             "connector/core/src/cluster",
             "connector/core/src/source",
             "connector/core/src/transform",
+            "api/src/ingest/cluster",
             "tests/",
         ],
     ),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::access::Role;
+use crate::ingest;
 use crate::query;
 
 /// Everything that a request can fail with.
@@ -54,6 +55,9 @@ pub enum Error {
     /// The route exists, for another method: 405.
     #[error("this path does not answer this method; the header `allow` names those that it does")]
     MethodNotAllowed,
+    /// Events are not taken.
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
     /// Waiting helps: 503.
     #[error("{message}")]
     Unavailable {
@@ -92,6 +96,7 @@ impl Error {
             Self::TooManyRequests { .. } => "too_many_requests",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Ingest(error) => error.code(),
             Self::Unavailable { .. } => "unavailable",
             Self::Internal => "internal",
         }
@@ -108,6 +113,7 @@ impl Error {
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Ingest(error) => error.status(),
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -124,6 +130,7 @@ impl Error {
                 challenge(&format!(", error=\"insufficient_scope\", scope=\"{}\"", needed.name()))
             }
             Self::TooManyRequests { seconds } => Some((header::RETRY_AFTER, seconds.to_string())),
+            Self::Ingest(error) => error.advice(),
             Self::Unavailable { .. } => Some((header::RETRY_AFTER, "1".to_owned())),
             _ => None,
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 const REQUESTS_TOTAL: (&str, &str) =
     ("voc_api_requests_total", "Requests answered, by route and HTTP status");
@@ -13,6 +15,13 @@ const CACHE_ANSWERS_TOTAL: (&str, &str) = (
     "Answers of the routes whose answers are kept, by where they came from: kept, shared with another request, asked",
 );
 
+const INGESTED_EVENTS_TOTAL: (&str, &str) = (
+    "voc_ingested_events_total",
+    "Events that were posted, by outcome: accepted (durable), rejected, not_stored (good ones of requests that failed)",
+);
+const SPOOL_BYTES: (&str, &str) =
+    ("voc_spool_bytes", "Length of the spool that posted events go to, in bytes");
+
 /// The API's metrics. Labels are bounded: a route is one of the router's patterns or `unmatched`.
 #[derive(Clone)]
 pub struct Metrics {
@@ -20,6 +29,8 @@ pub struct Metrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     cache_answers: IntCounterVec,
+    ingested: IntCounterVec,
+    spool_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -38,7 +49,12 @@ impl Metrics {
         registry.register(Box::new(cache_answers.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { registry, requests, seconds, cache_answers })
+        let ingested =
+            IntCounterVec::new(Opts::new(INGESTED_EVENTS_TOTAL.0, INGESTED_EVENTS_TOTAL.1), &["outcome"])?;
+        let spool_bytes = IntGauge::new(SPOOL_BYTES.0, SPOOL_BYTES.1)?;
+        registry.register(Box::new(ingested.clone()))?;
+        registry.register(Box::new(spool_bytes.clone()))?;
+        Ok(Self { registry, requests, seconds, cache_answers, ingested, spool_bytes })
     }
 
     /// Counts one answered request.
@@ -50,6 +66,16 @@ impl Metrics {
     /// Counts one answer of a route whose answers are kept.
     pub fn answered(&self, origin: &str) {
         self.cache_answers.with_label_values(&[origin]).inc();
+    }
+
+    /// Counts events that were posted, all with this outcome.
+    pub fn ingested(&self, outcome: &str, events: usize) {
+        self.ingested.with_label_values(&[outcome]).inc_by(events as u64);
+    }
+
+    /// Notes how long the spool is.
+    pub fn spool_bytes(&self, bytes: u64) {
+        self.spool_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// The content type of [`Metrics::render`].

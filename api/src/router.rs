@@ -15,11 +15,12 @@ use crate::access::limits::Limits;
 use crate::cache::{self, Cache};
 use crate::config::Config;
 use crate::error::Error;
+use crate::ingest::{Ingest, StartError};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::query::Database;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
-use crate::routes::{audit, dead_letter_jobs, dead_letters, health, live, metrics, summary};
+use crate::routes::{audit, dead_letter_jobs, dead_letters, health, ingest, live, metrics, summary};
 
 /// What handlers share; each takes the part that it names.
 #[derive(Clone)]
@@ -27,6 +28,13 @@ struct Shared {
     database: Database,
     metrics: Metrics,
     live: Live,
+    ingest: Ingest,
+}
+
+impl FromRef<Shared> for Ingest {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.ingest.clone()
+    }
 }
 
 impl FromRef<Shared> for Database {
@@ -56,18 +64,23 @@ pub enum BuildError {
     /// The credentials cannot be read.
     #[error(transparent)]
     Credentials(#[from] credentials::Error),
+    /// Events cannot be taken.
+    #[error(transparent)]
+    Ingest(#[from] StartError),
 }
 
-/// Builds the API of this configuration. Nothing is connected before the first request.
+/// Builds the API of this configuration. No ClickHouse is connected before the first request.
 ///
 /// # Errors
-/// The metrics cannot be registered, or the files of credentials not read.
+/// The metrics cannot be registered, the files of credentials not read, or events not taken.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
     let database = Database::new(clickhouse, &api.limits);
+    let metrics = Metrics::new()?;
+    let cache = Cache::new(api.cache, metrics.clone());
     let live = Live::new(database.clone(), api.limits.live_streams);
-    let shared = Shared { database, metrics: Metrics::new()?, live };
-    let cache = Cache::new(api.cache, shared.metrics.clone());
+    let ingest = Ingest::start(&api.ingest, &metrics)?;
+    let shared = Shared { database, metrics, live, ingest };
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
@@ -79,7 +92,7 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
         .route("/v1/tenants/{tenant}/timeseries", get(timeseries::get))
         .route("/v1/tenants/{tenant}/distribution", get(distribution::get))
         .route("/v1/tenants/{tenant}/breakdown", get(breakdown::get))
-        .route("/v1/tenants/{tenant}/events", get(events::list))
+        .route("/v1/tenants/{tenant}/events", get(events::list).post(ingest::post))
         .route("/v1/tenants/{tenant}/events/{id}", get(event::get))
         .route("/v1/tenants/{tenant}/agents", get(agents::get))
         .route("/v1/tenants/{tenant}/tools", get(tools::get))

@@ -9,6 +9,7 @@ pub mod distribution;
 pub mod event;
 pub mod events;
 pub mod health;
+pub mod ingest;
 pub mod live;
 pub mod metrics;
 pub mod qos;

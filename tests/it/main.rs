@@ -27,6 +27,8 @@ mod fence;
 #[cfg(feature = "stack")]
 mod follow;
 #[cfg(feature = "stack")]
+mod ingest;
+#[cfg(feature = "stack")]
 mod kafka;
 #[cfg(feature = "kafka")]
 mod kafka_live;

@@ -270,6 +270,8 @@ pub struct Api {
     pub limits: IgnoredAny,
     /// And this.
     pub cache: IgnoredAny,
+    /// And this.
+    pub ingest: IgnoredAny,
 }
 
 impl Default for Api {
@@ -280,6 +282,7 @@ impl Default for Api {
             access: IgnoredAny,
             limits: IgnoredAny,
             cache: IgnoredAny,
+            ingest: IgnoredAny,
         }
     }
 }
