@@ -14,7 +14,7 @@ use crate::access::guard::{Guard, admit, surround};
 use crate::access::limits::Limits;
 use crate::config::Config;
 use crate::error::Error;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Request as Answered};
 use crate::query::Database;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
@@ -55,8 +55,11 @@ pub enum BuildError {
 /// The metrics cannot be registered, or the files of credentials not read.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
-    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
-    let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
+    let metrics = Metrics::new()?;
+    let database = Database::new(clickhouse, &api.limits, metrics.clone());
+    let limits = Limits::new(&api.limits, metrics.clone());
+    let guard = Guard { credentials: Credentials::load(&api.access)?, limits };
+    let shared = Shared { database, metrics };
     Ok(Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
@@ -88,10 +91,15 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
 
 async fn measure(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let start = Instant::now();
+    let method = request.method().clone();
+    let (start, _in_flight) = (Instant::now(), metrics.begin());
     let response = next.run(request).await;
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    metrics.observe(route, response.status().as_u16(), start.elapsed());
+    metrics.answered(&Answered {
+        route: route.as_ref().map(MatchedPath::as_str),
+        method: method.as_str(),
+        status: response.status().as_u16(),
+        took: start.elapsed(),
+    });
     response
 }
 

@@ -33,6 +33,8 @@ mod kafka_live;
 #[cfg(feature = "kafka")]
 mod kafka_topics;
 #[cfg(feature = "stack")]
+mod limits;
+#[cfg(feature = "stack")]
 mod lost_answer;
 #[cfg(feature = "stack")]
 mod outage;

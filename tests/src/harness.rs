@@ -5,6 +5,7 @@
 
 pub mod clickhouse;
 pub mod connector;
+pub mod exchange;
 pub mod fluvio;
 pub mod http;
 pub mod input;
