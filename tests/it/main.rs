@@ -17,6 +17,8 @@ mod cluster;
 #[cfg(feature = "stack")]
 mod conventions;
 #[cfg(feature = "stack")]
+mod dashboards;
+#[cfg(feature = "stack")]
 mod dead_letters;
 #[cfg(feature = "stack")]
 mod delivery;
