@@ -13,6 +13,7 @@ pub mod guard;
 pub mod headers;
 pub mod limits;
 pub mod pinned;
+pub mod spanned;
 pub mod token;
 
 #[cfg(test)]

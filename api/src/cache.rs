@@ -71,7 +71,7 @@ impl Cache {
     }
 
     fn give(&self, answer: &Answer, origin: Origin) -> Response {
-        self.metrics.answered(match origin {
+        self.metrics.cache_answered(match origin {
             Origin::Kept => "kept",
             Origin::Shared => "shared",
             Origin::Asked => "asked",

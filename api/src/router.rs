@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::ingest::{Ingest, StartError};
 use crate::live::Live;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Request as Answered};
 use crate::query::Database;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, ingest, live, metrics, summary};
@@ -75,13 +75,14 @@ pub enum BuildError {
 /// The metrics cannot be registered, the files of credentials not read, or events not taken.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
-    let database = Database::new(clickhouse, &api.limits);
     let metrics = Metrics::new()?;
+    let database = Database::new(clickhouse, &api.limits, metrics.clone());
+    let limits = Limits::new(&api.limits, metrics.clone());
+    let guard = Guard { credentials: Credentials::load(&api.access)?, limits };
     let cache = Cache::new(api.cache, metrics.clone());
     let live = Live::new(database.clone(), api.limits.live_streams);
     let ingest = Ingest::start(&api.ingest, &metrics)?;
     let shared = Shared { database, metrics, live, ingest };
-    let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
@@ -115,10 +116,15 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
 
 async fn measure(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let start = Instant::now();
+    let method = request.method().clone();
+    let (start, _in_flight) = (Instant::now(), metrics.begin());
     let response = next.run(request).await;
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    metrics.observe(route, response.status().as_u16(), start.elapsed());
+    metrics.answered(&Answered {
+        route: route.as_ref().map(MatchedPath::as_str),
+        method: method.as_str(),
+        status: response.status().as_u16(),
+        took: start.elapsed(),
+    });
     response
 }
 

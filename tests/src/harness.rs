@@ -5,6 +5,7 @@
 
 pub mod clickhouse;
 pub mod connector;
+pub mod exchange;
 pub mod fluvio;
 pub mod gate;
 pub mod http;

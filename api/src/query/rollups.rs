@@ -4,8 +4,7 @@
 //! counts as a whole where nothing cuts it: no end of the range, no edge of a bucket. What a row of the relation means
 //! stands in `deploy/clickhouse/0007_rollups.sql`: one event adds up to the same columns as a rollup.
 
-use clickhouse::query::Query;
-
+use super::client::Query;
 use super::scope::{Period, bind, facts, within};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::choice::Dimension;

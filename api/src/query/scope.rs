@@ -1,7 +1,6 @@
 //! The conditions that every analytic statement begins with, and their values, bound beside it.
 
-use clickhouse::query::Query;
-
+use super::client::Query;
 use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 

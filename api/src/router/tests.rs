@@ -124,11 +124,11 @@ async fn requests_are_counted_by_route_and_status() {
     send(&router, Method::POST, "/healthz").await;
     let metrics = text(send(&router, Method::GET, "/metrics").await).await;
     for line in [
-        r#"voc_api_requests_total{route="/healthz",status="200"} 2"#,
-        r#"voc_api_requests_total{route="/healthz",status="405"} 1"#,
-        r#"voc_api_requests_total{route="/metrics/summary",status="400"} 1"#,
-        r#"voc_api_requests_total{route="unmatched",status="404"} 2"#,
-        r#"voc_api_request_seconds_count{route="unmatched"} 2"#,
+        r#"voc_api_requests_total{method="GET",route="/healthz",status="200"} 2"#,
+        r#"voc_api_requests_total{method="POST",route="/healthz",status="405"} 1"#,
+        r#"voc_api_requests_total{method="GET",route="/metrics/summary",status="400"} 1"#,
+        r#"voc_api_requests_total{method="GET",route="unmatched",status="404"} 2"#,
+        r#"voc_api_request_seconds_count{class="4xx",method="GET",route="unmatched"} 2"#,
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line} is missing in\n{metrics}");
     }

@@ -83,6 +83,8 @@ impl Metrics {
     /// its test finds.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        #[cfg(target_os = "linux")] // memory, processor time and open files, from /proc
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let make = Maker { registry: &registry };
         let partition = ["stream", "partition"];
         Ok(Self {
