@@ -27,7 +27,7 @@ pub(super) fn load(database: &Database, from: u64, to: u64, tenants: u64) {
             "INSERT INTO voc_events (event_id, tenant_id, ts, event_type, schema_version, sentiment, sentiment_label,
                 sentiment_language, annotation_version, payload, processed_at, origin_stream, origin_partition,
                 origin_offset, version, writer_epoch)
-            SELECT reinterpretAsUUID(toFixedString(concat(hex(sipHash64(number)), hex(number)), 16)) AS id,
+            SELECT reinterpretAsUUID(sipHash128(number)) AS id,
                 concat('tenant-', leftPad(toString(number % {tenants}), 3, '0')),
                 toDateTime64(toStartOfHour(now()), 6, 'UTC') - toIntervalMicrosecond(
                     1 + sipHash64(number, 1) % (90 * 86400 * 1000000)),
