@@ -7,7 +7,7 @@
 mod wanted;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -19,7 +19,7 @@ use moka::future::Cache as Kept;
 use crate::config::cache::Cache as Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
-use wanted::{Freshness, Wanted};
+use wanted::Wanted;
 
 /// What an entry takes beside its key and its body: its headers and what the cache itself needs, roughly.
 const OVERHEAD: usize = 1_000;
@@ -29,6 +29,7 @@ const OVERHEAD: usize = 1_000;
 pub struct Cache {
     /// None where nothing is kept.
     kept: Option<Kept<String, Arc<Answer>>>,
+    lifetime: Duration,
     /// What an answer that is kept says of itself.
     control: HeaderValue,
     metrics: Metrics,
@@ -65,6 +66,7 @@ impl Cache {
         let kept = Kept::builder().max_capacity(config.bytes).weigher(weigh).time_to_live(config.lifetime);
         Self {
             kept: (!config.lifetime.is_zero()).then(|| kept.build()),
+            lifetime: config.lifetime,
             control: HeaderValue::from_str(&control).expect("digits are text"),
             metrics,
         }
@@ -109,13 +111,12 @@ impl Cache {
 /// all get that answer, an error too.
 pub async fn answer(State(cache): State<Cache>, request: Request, next: Next) -> Response {
     let Some(kept) = &cache.kept else { return next.run(request).await };
-    let Some(Wanted { key, freshness }) = Wanted::of(&request) else { return next.run(request).await };
-    match (kept.get(&key).await, freshness) {
-        (Some(found), Freshness::Any) => cache.give(&found, Origin::Kept),
-        (Some(found), Freshness::YoungerThan(age)) if found.made.elapsed() < age => {
+    let Some(Wanted { key, younger_than }) = Wanted::of(&request) else { return next.run(request).await };
+    match kept.get(&key).await {
+        Some(found) if found.made.elapsed() < younger_than.min(cache.lifetime) => {
             cache.give(&found, Origin::Kept)
         }
-        (None, freshness) if !freshness.is_now() => {
+        None if !younger_than.is_zero() => {
             // On its own: whoever came first may leave, and the others wait for its answer.
             let asking = tokio::spawn(ask_once(cache.clone(), kept.clone(), key, request, next));
             asking.await.unwrap_or_else(|error| {
@@ -151,3 +152,6 @@ async fn ask_once(
         Err(answer) => cache.give(&answer, origin),
     }
 }
+
+#[cfg(test)]
+mod tests;

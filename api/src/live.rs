@@ -120,15 +120,14 @@ impl Poll for Poller {
     async fn poll(&mut self) -> Event {
         let at = Timestamp::now().as_millisecond();
         let from = at - i64::from(self.view.window) * 60_000;
-        let seen = self.seen.take_if(|seen| at - seen.at > LONGEST_PAUSE);
-        drop(seen);
-        let earlier = self.seen.as_ref().map_or(from, |seen| seen.from.min(from));
+        let seen = self.seen.as_ref().filter(|seen| at - seen.at <= LONGEST_PAUSE);
+        let earlier = seen.map_or(from, |seen| seen.from.min(from));
         let look = Look { tenant: &self.view.tenant, from, earlier };
         let found = match fetch(&self.database, look).await {
             Ok(found) => found,
             Err(error) => return event_of(error.into()).await,
         };
-        let (window, seen) = window(&found, at, from, self.seen.as_ref());
+        let (window, seen) = window(&found, at, from, seen);
         self.seen = Some(seen);
         match Event::default().event("window").id(at.to_string()).json_data(window) {
             Ok(event) => event,

@@ -24,24 +24,8 @@ pub(super) struct Wanted {
     /// The same for two requests only if their answers are the same: the path, which has the tenant, and the
     /// parameters in one order.
     pub(super) key: String,
-    /// What the caller takes.
-    pub(super) freshness: Freshness,
-}
-
-/// What the caller takes, by its `cache-control`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Freshness {
-    /// An answer that is younger than this, of its `max-age`.
-    YoungerThan(Duration),
-    /// Any that is kept.
-    Any,
-}
-
-impl Freshness {
-    /// Whether nothing that is kept is fresh enough.
-    pub(super) fn is_now(self) -> bool {
-        self == Self::YoungerThan(Duration::ZERO)
-    }
+    /// The caller takes an answer that is younger than this.
+    pub(super) younger_than: Duration,
 }
 
 impl Wanted {
@@ -53,7 +37,7 @@ impl Wanted {
         if !is_kept || !takes_json(request.headers()) {
             return None;
         }
-        Some(Self { key: key(request.uri())?, freshness: freshness(request.headers())? })
+        Some(Self { key: key(request.uri())?, younger_than: younger_than(request.headers())? })
     }
 }
 
@@ -95,32 +79,31 @@ fn takes_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn freshness(headers: &HeaderMap) -> Option<Freshness> {
-    let mut freshness = Freshness::Any;
+/// What `cache-control` says of it; none where the answer is not to be kept.
+fn younger_than(headers: &HeaderMap) -> Option<Duration> {
+    let mut younger_than = Duration::MAX;
     for value in headers.get_all(header::CACHE_CONTROL) {
         for directive in value.to_str().unwrap_or_default().split(',').map(str::trim) {
             if directive.eq_ignore_ascii_case("no-store") {
                 return None;
             }
-            if directive.eq_ignore_ascii_case("no-cache") {
-                freshness = Freshness::YoungerThan(Duration::ZERO);
-            }
             let (name, seconds) = directive.split_once('=').unwrap_or((directive, ""));
-            if let (true, Ok(seconds), Freshness::Any) =
-                (name.eq_ignore_ascii_case("max-age"), seconds.parse(), freshness)
-            {
-                freshness = Freshness::YoungerThan(Duration::from_secs(seconds));
-            }
+            let said = match seconds.parse().map(Duration::from_secs) {
+                _ if name.eq_ignore_ascii_case("no-cache") => Duration::ZERO,
+                Ok(seconds) if name.eq_ignore_ascii_case("max-age") => seconds,
+                _ => continue,
+            };
+            younger_than = younger_than.min(said);
         }
     }
-    Some(freshness)
+    Some(younger_than)
 }
 
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
 
-    use super::{Duration, Freshness, HeaderMap, header, key, takes_json};
+    use super::{Duration, HeaderMap, header, key, takes_json};
 
     fn key_of(uri: &str) -> Option<String> {
         key(&uri.parse().unwrap())
@@ -165,13 +148,13 @@ mod tests {
     fn the_caller_says_what_it_takes() {
         let of = |value| {
             let value = HeaderValue::from_static(value);
-            super::freshness(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]))
+            super::younger_than(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]))
         };
-        let younger = |seconds| Some(Freshness::YoungerThan(Duration::from_secs(seconds)));
+        let younger = |seconds| Some(Duration::from_secs(seconds));
         for (value, expected) in [
-            ("", Some(Freshness::Any)),
-            ("no-transform", Some(Freshness::Any)),
-            ("max-age=x", Some(Freshness::Any)),
+            ("", Some(Duration::MAX)),
+            ("no-transform", Some(Duration::MAX)),
+            ("max-age=x", Some(Duration::MAX)),
             ("no-cache", younger(0)),
             ("No-Cache, max-age=7", younger(0)),
             ("max-age=7, no-cache", younger(0)),
@@ -182,6 +165,6 @@ mod tests {
         ] {
             assert_eq!(of(value), expected, "{value}");
         }
-        assert_eq!(super::freshness(&HeaderMap::new()), Some(Freshness::Any));
+        assert_eq!(super::younger_than(&HeaderMap::new()), Some(Duration::MAX));
     }
 }
