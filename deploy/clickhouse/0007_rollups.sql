@@ -40,7 +40,11 @@ SELECT
     ifNull(sentiment, 0) AS sentiment_sum,
     arrayFilter(x -> isNotNull(x), [sentiment])::Array(Float64) AS sentiment_values,
     toFloat64(isNotNull(sentiment) AND ifNull(is_negative, 0)) AS negative_sum,
-    if(isNull(label), map(), map(assumeNotNull(label), toUInt64(1)))::Map(String, UInt64) AS labels,
+    toUInt64(ifNull(label = 'negative', 0)) AS label_negative,
+    toUInt64(ifNull(label = 'neutral', 0)) AS label_neutral,
+    toUInt64(ifNull(label = 'positive', 0)) AS label_positive,
+    toUInt64(ifNull(label = 'unclear', 0)) AS label_unclear,
+    toUInt64(ifNull(label = 'no_signal', 0)) AS label_no_signal,
     toUInt64(isNotNull(duration)) AS duration_count,
     ifNull(duration, 0) AS duration_sum,
     arrayFilter(x -> isNotNull(x), [duration])::Array(Float64) AS duration_values,
@@ -56,7 +60,7 @@ SELECT
 FROM voc_events FINAL;
 
 -- The rollups. One dimension at a time beside the type of the event, not one product of all: a question that names two
--- is answered from the events. Of an hour only the rows count whose computed_at is the last in voc_rollup_hours.
+-- is answered from the events. What an hour had in one computation and has no more in the next stays as a row of 0 events.
 CREATE TABLE IF NOT EXISTS voc_rollups
 (
     tenant_id        String,
@@ -66,12 +70,17 @@ CREATE TABLE IF NOT EXISTS voc_rollups
     key              String                 COMMENT 'the value of the dimension; events that have none are not here',
     unit             LowCardinality(String) COMMENT 'of a measurement of the quality of service; else empty',
     computed_at      DateTime64(6, 'UTC')   COMMENT 'which computation it belongs to',
+    is_changed       Bool                   COMMENT 'of a mark (see voc_rollups_of_hours): the hour has changed since',
     events           UInt64,
     sentiment_count  UInt64                 COMMENT 'events that have a score',
     sentiment_sum    Float64,
     sentiment_values Array(Float64)         COMMENT 'each of them, ascending: quantiles stay exact' CODEC(ZSTD(1)),
     negative_sum     Float64                COMMENT 'how many of those with a score are negative',
-    labels           Map(String, UInt64)    COMMENT 'calls by the label of their sentiment',
+    label_negative   UInt64                 COMMENT 'calls by the label of their sentiment',
+    label_neutral    UInt64,
+    label_positive   UInt64,
+    label_unclear    UInt64,
+    label_no_signal  UInt64,
     duration_count   UInt64                 COMMENT 'calls and actions with a duration',
     duration_sum     Float64                COMMENT 'milliseconds',
     duration_values  Array(Float64) CODEC(ZSTD(1)),
@@ -104,7 +113,11 @@ SELECT
     sum(sentiment_sum) AS sentiment_sum,
     arraySort(groupArrayArray(sentiment_values)) AS sentiment_values,
     sum(negative_sum) AS negative_sum,
-    sumMap(labels) AS labels,
+    sum(label_negative) AS label_negative,
+    sum(label_neutral) AS label_neutral,
+    sum(label_positive) AS label_positive,
+    sum(label_unclear) AS label_unclear,
+    sum(label_no_signal) AS label_no_signal,
     sum(duration_count) AS duration_count,
     sum(duration_sum) AS duration_sum,
     arraySort(groupArrayArray(duration_values)) AS duration_values,
@@ -143,6 +156,17 @@ SELECT tenant_id, toStartOfHour(ts) AS hour, now64(6) AS touched_at
 FROM voc_events
 WHERE ts >= toDateTime64('1970-01-01 00:00:00', 6, 'UTC') AND ts < toDateTime64('2106-01-01 00:00:00', 6, 'UTC')
 GROUP BY tenant_id, hour;
+
+-- The same as marks among the rollups, one for each dimension, without type and key: so the statement that reads whole hours
+-- sees at once which of them have changed, and where none has, needs no other. Nothing comes after the mark of a frozen one.
+CREATE MATERIALIZED VIEW IF NOT EXISTS voc_rollups_of_hours TO voc_rollups AS
+SELECT
+    tenant_id,
+    arrayJoin(['type', 'channel', 'direction', 'agent', 'language', 'label', 'action', 'tool', 'qos_metric']) AS dimension,
+    hour,
+    if(is_frozen, toDateTime64('2200-01-01 00:00:00', 6, 'UTC'), greatest(state.touched_at, state.computed_at)) AS computed_at,
+    NOT is_frozen AND state.touched_at > state.computed_at AS is_changed
+FROM (SELECT *, frozen_at > toDateTime64(0, 6, 'UTC') AS is_frozen FROM voc_rollup_hours) AS state;
 
 -- Hours from before there were rollups. In one part, so that they are all there or none of them.
 INSERT INTO voc_rollup_hours (tenant_id, hour, touched_at)

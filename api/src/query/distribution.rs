@@ -3,6 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
+use super::measure::{LABEL_COLUMNS, LABELS};
 use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::scope::Scope;
@@ -39,9 +40,9 @@ fn sql(plan: &Plan<'_>) -> String {
             quantilesExactInclusiveArray({levels})(sentiment_values) AS quantiles,
             arrayZip((sumMap(arrayMap(score -> bin(score), sentiment_values),
                 arrayMap(score -> toUInt64(1), sentiment_values)) AS by_bin).1, by_bin.2) AS bins,
-            CAST(sumMap(labels), 'Array(Tuple(String, UInt64))') AS labels
+            {LABELS} AS labels
         FROM {}",
-        plan.relation("sentiment_count, sentiment_sum, sentiment_values, labels")
+        plan.relation(&format!("sentiment_count, sentiment_sum, sentiment_values, {LABEL_COLUMNS}"))
     )
 }
 

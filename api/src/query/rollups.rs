@@ -1,8 +1,9 @@
 //! What the analytic statements read: the rollups of whole hours, and the events of the rest, as one relation.
 //!
 //! First it is asked which hours have changed since their rollups were computed, then one statement reads both. An hour
-//! counts as a whole where nothing cuts it: no end of the range, no edge of a bucket. What a row of the relation means
-//! stands in `deploy/clickhouse/0007_rollups.sql`: one event adds up to the same columns as a rollup.
+//! counts as a whole where nothing cuts it: no end of the range, no edge of a bucket. Where all are whole, the rollups may
+//! be asked alone first ([`Question::rollups`]): they say themselves whether one has changed. What a row means stands in
+//! `deploy/clickhouse/0007_rollups.sql`: one event adds up to the same columns as a rollup.
 
 use super::client::Query;
 use super::scope::{Period, bind, facts, within};
@@ -54,11 +55,16 @@ impl<'a> Question<'a> {
         if self.set().is_none() {
             return Ok(Plan { question: self, rest: Rest::Everything });
         }
-        let mut hours = self.cut();
         let sql = format!("SELECT toUnixTimestamp(hour) {} LIMIT {}", self.changed(), NAMED + 1);
         let query =
             bind(database.client.query(&sql), self.scope, self.before).with_setting("max_threads", "1");
         let changed: Vec<u32> = Database::within(ANSWER_LIMIT, query.fetch_all()).await?;
+        Ok(self.with(changed))
+    }
+
+    /// The plan where it is known which hours have changed.
+    pub(super) fn with(self, changed: Vec<u32>) -> Plan<'a> {
+        let mut hours = self.cut();
         let rest = if changed.len() > NAMED {
             Rest::Many(hours)
         } else {
@@ -67,7 +73,38 @@ impl<'a> Question<'a> {
             hours.dedup();
             Rest::Hours(hours)
         };
-        Ok(Plan { question: self, rest })
+        Plan { question: self, rest }
+    }
+
+    /// The rollups alone, with the marks of hours that have changed: a table named `part`, and conditions. None where
+    /// some hours are not whole, or no rollups have these dimensions.
+    pub(super) fn rollups(&self) -> Option<String> {
+        let set = self.set().filter(|_| self.cut().is_empty())?;
+        let filters = self.filters();
+        let these = match filters.strip_prefix(" AND ") {
+            Some(filters) => format!(" AND (event_type = '' OR {filters})"),
+            None => String::new(),
+        };
+        let range = within("hour", self.before);
+        Some(format!(
+            "voc_rollups AS part FINAL WHERE tenant_id = {{tenant:String}} AND dimension = '{}' AND {range}{these}",
+            set.as_str()
+        ))
+    }
+
+    /// Binds what [`Question::rollups`] names.
+    pub(super) fn bind(&self, query: Query) -> Query {
+        bind(query, self.scope, self.before).with_setting("max_threads", "1")
+    }
+
+    /// The filters as conditions on rollups.
+    fn filters(&self) -> String {
+        let mut filters = String::new();
+        for (one, _) in self.scope.filters.iter() {
+            let column = if one == Dimension::Type { "event_type" } else { "key" };
+            filters.push_str(&format!(" AND {column} = {{filter_{}:String}}", one.as_str()));
+        }
+        filters
     }
 
     /// The set of rollups that knows every dimension of the question; none where it has two beside the type.
@@ -120,11 +157,7 @@ impl Plan<'_> {
         let (Some(set), Some((in_rollups, in_facts))) = (self.question.set(), self.places()) else {
             return format!("({of_facts})");
         };
-        let mut filters = String::new();
-        for (one, _) in scope.filters.iter() {
-            let column = if one == Dimension::Type { "event_type" } else { "key" };
-            filters.push_str(&format!(" AND {column} = {{filter_{}:String}}", one.as_str()));
-        }
+        let filters = self.question.filters();
         let of_rollups = format!(
             "SELECT event_type, key, unit, toDateTime64(hour, 6, 'UTC') AS at, {columns} FROM voc_rollups FINAL
             WHERE tenant_id = {{tenant:String}} AND dimension = '{}' AND {}{filters} AND events > 0{in_rollups}",

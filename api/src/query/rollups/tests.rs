@@ -44,6 +44,26 @@ fn one_dimension_beside_the_type_has_rollups() {
 }
 
 #[test]
+fn rollups_answer_alone_where_every_hour_is_whole() {
+    let of = |query: &str, by| {
+        let scope = scope(query);
+        Question { scope: &scope, by, before: None, edges: &[] }.rollups()
+    };
+    let whole = "from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z";
+    assert_eq!(of("from=2026-10-01T00:00:00Z&to=2026-10-02T00:30:00Z", None), None);
+    assert_eq!(of(&format!("{whole}&agent=a"), Some(Dimension::Tool)), None);
+    let sql = of(&format!("{whole}&type=call&agent=evil"), None).unwrap();
+    let parameters = ["tenant:String", "from:Int64", "to:Int64", "filter_type:String", "filter_agent:String"];
+    assert_bound(&sql, &parameters);
+    // The marks have neither type nor key.
+    assert!(
+        sql.contains(
+            "(event_type = '' OR event_type = {filter_type:String} AND key = {filter_agent:String})"
+        )
+    );
+}
+
+#[test]
 fn every_value_is_bound() {
     let scope = scope("channel=evil&type=call");
     let filters = ["filter_channel:String", "filter_type:String", "from:Int64", "tenant:String", "to:Int64"];

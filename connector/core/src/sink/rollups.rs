@@ -72,7 +72,7 @@ const EMPTY: &str = "
     WHERE tenant_id = {tenant:String} AND hour IN {hours:Array(DateTime('UTC'))} AND events > 0";
 
 const COMPUTE: &str = "
-    INSERT INTO voc_rollups (* EXCEPT(computed_at), computed_at)
+    INSERT INTO voc_rollups (* EXCEPT(computed_at, is_changed), computed_at)
     SELECT *, fromUnixTimestamp64Micro({as_of:Int64}) FROM voc_rollups_of_facts
     WHERE tenant_id = {tenant:String} AND hour IN {hours:Array(DateTime('UTC'))}";
 
