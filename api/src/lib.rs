@@ -7,6 +7,7 @@ pub mod config;
 pub mod server;
 
 pub mod access;
+pub mod openapi;
 pub mod router;
 pub mod routes;
 

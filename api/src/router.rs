@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
+use crate::routes::document::{self, Document};
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
 
@@ -24,6 +25,13 @@ use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summ
 struct Shared {
     database: Database,
     metrics: Metrics,
+    document: Document,
+}
+
+impl FromRef<Shared> for Document {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.document.clone()
+    }
 }
 
 impl FromRef<Shared> for Database {
@@ -55,11 +63,15 @@ pub enum BuildError {
 /// The metrics cannot be registered, or the files of credentials not read.
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
-    let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
+    let document = Document::new(api.access.open);
+    let shared =
+        Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()?, document };
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(document::json))
+        .route("/docs", get(document::html))
         .route("/metrics", get(metrics::text))
         .route("/metrics/summary", get(summary::get))
         .route("/v1/audit", get(audit::get))
