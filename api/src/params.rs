@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, json};
 use uuid::Uuid;
 use voc_smartmodule::contract::is_tenant_id;
 
@@ -206,9 +206,24 @@ pub struct Origin {
     /// Stream and generation.
     pub stream: String,
     /// Number of the partition.
+    #[serde(deserialize_with = "integral")]
+    #[schemars(extend("maximum" = u32::MAX))]
     pub partition: u32,
     /// The record's offset there.
+    #[serde(deserialize_with = "integral")]
+    #[schemars(extend("maximum" = u64::MAX))]
     pub offset: u64,
+}
+
+/// A whole number as JSON has it: `7`, and `7.0` too, which is how some languages write all their numbers.
+fn integral<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+    let number = Number::deserialize(deserializer)?;
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..BEYOND).contains(number);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
+    let whole = number.as_u64().or_else(|| number.as_f64().filter(is_whole).map(|number| number as u64));
+    let fits = whole.and_then(|whole| T::try_from(whole).ok());
+    fits.ok_or_else(|| D::Error::custom(format!("{number} is no whole number, or too large")))
 }
 
 impl Origin {

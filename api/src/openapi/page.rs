@@ -123,7 +123,7 @@ fn answer_row(document: &Value, status: &str, response: &Value) -> Markup {
             td {
                 (marked(text(description)))
                 @for (media_type, content) in entries(&whole["content"]) {
-                    br; small { code { (media_type) } " " (kind(&content["schema"])) }
+                    br; small { code { (media_type) } @if let Some(schema) = content.get("schema") { " " (kind(schema)) } }
                 }
             }
         }

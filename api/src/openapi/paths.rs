@@ -175,7 +175,9 @@ fn good(answer: &Answer, answers: &mut SchemaGenerator) -> Value {
         if meaning.is_empty() {
             meaning = described(&schema, answers);
         }
-        content.insert((*kind).to_owned(), json!({"schema": schema}));
+        // Without a schema, a media type is bytes.
+        let is_any = schema.as_object().is_none_or(Map::is_empty);
+        content.insert((*kind).to_owned(), if is_any { json!({}) } else { json!({"schema": schema}) });
     }
     let headers = json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}});
     json!({"description": meaning, "headers": headers, "content": content})
