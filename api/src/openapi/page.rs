@@ -189,9 +189,8 @@ fn kind(schema: &Value) -> Markup {
         }
         @if let Some(each) = schema.get("additionalProperties").filter(|each| each.is_object()) { " of " (kind(each)) }
         (values(list(&schema["enum"])))
-        (bound(schema, "minimum", "from")) (bound(schema, "maximum", "to"))
-        (bound(schema, "minLength", "characters from")) (bound(schema, "maxLength", "to"))
-        (bound(schema, "default", "default"))
+        (range(schema, "minimum", "maximum", "")) (range(schema, "minLength", "maxLength", " characters"))
+        @if let Some(value) = schema.get("default") { ", default " code { (plain(value)) } }
     }
 }
 
@@ -204,8 +203,15 @@ fn values(all: &[Value]) -> Markup {
     }
 }
 
-fn bound(schema: &Value, key: &str, word: &str) -> Markup {
-    html! { @if let Some(value) = schema.get(key) { ", " (word) " " code { (plain(value)) } } }
+fn range(schema: &Value, least: &str, most: &str, unit: &str) -> Markup {
+    html! {
+        @match (schema.get(least), schema.get(most)) {
+            (Some(least), Some(most)) => { ", " (plain(least)) " to " (plain(most)) (unit) }
+            (Some(least), None) => { ", from " (plain(least)) (unit) }
+            (None, Some(most)) => { ", up to " (plain(most)) (unit) }
+            (None, None) => {}
+        }
+    }
 }
 
 fn example(parameter: &Value) -> Markup {

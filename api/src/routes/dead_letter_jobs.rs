@@ -132,6 +132,8 @@ impl<S: Send + Sync> FromRequest<S> for Request {
         })?;
         let Body { all, code, origin } = match body.trim_ascii() {
             b"" => Body::default(),
+            // A list of the three values would be read, too.
+            [first, ..] if *first != b'{' => return Err(bad("the body must be a JSON object".to_owned())),
             body => serde_json::from_slice(body).map_err(|error| bad(format!("the body: {error}")))?,
         };
         if all && (code.is_some() || origin.is_some()) {

@@ -1,8 +1,7 @@
 //! `GET /openapi.json`: what this API answers, for programs. `GET /docs`: the same as a page, which needs nothing from
 //! anywhere else and runs no script.
 
-use std::sync::Arc;
-
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -35,8 +34,8 @@ const HTML: &str = "text/html; charset=utf-8";
 /// The document in both forms, made once.
 #[derive(Clone)]
 pub struct Document {
-    json: Arc<str>,
-    html: Arc<str>,
+    json: Bytes,
+    html: Bytes,
 }
 
 impl Document {
@@ -50,14 +49,11 @@ impl Document {
 
 /// Answers with the document.
 pub async fn json(State(document): State<Document>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, JSON)], document.json.to_string())
+    ([(header::CONTENT_TYPE, JSON)], document.json)
 }
 
 /// Answers with the page.
 pub async fn html(State(document): State<Document>) -> impl IntoResponse {
     let policy = page::content_security_policy();
-    (
-        [(header::CONTENT_TYPE, HTML.to_owned()), (header::CONTENT_SECURITY_POLICY, policy)],
-        document.html.to_string(),
-    )
+    ([(header::CONTENT_TYPE, HTML.to_owned()), (header::CONTENT_SECURITY_POLICY, policy)], document.html)
 }
