@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::access::Role;
@@ -19,6 +20,14 @@ pub enum Error {
     BadParameter {
         /// The parameter at fault; none where the query string as a whole cannot be read.
         parameter: Option<String>,
+        /// What is wrong with it, for the caller.
+        message: String,
+    },
+    /// Parameters are all right, each on its own, and cannot hold together: 422.
+    #[error("{message}")]
+    BadCombination {
+        /// The one to change.
+        parameter: &'static str,
         /// What is wrong with it, for the caller.
         message: String,
     },
@@ -70,25 +79,52 @@ pub enum Error {
 }
 
 /// Problem details (RFC 9457); `code` is stable, `type` would say no more than it.
-#[derive(Serialize)]
-struct Problem<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Problem<'a> {
+    /// Always `about:blank`: the status and the code say it.
     r#type: &'static str,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// What is wrong, for people.
     detail: &'a str,
+    /// What is wrong, for programs; stable.
     code: &'static str,
+    /// The parameter at fault, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<&'a str>,
 }
 
+impl<'a> Problem<'a> {
+    /// What goes out of an error and its message.
+    pub(crate) fn of(error: &'a Error, message: &'a str) -> Self {
+        let parameter = match error {
+            Error::BadParameter { parameter, .. } => parameter.as_deref(),
+            Error::BadCombination { parameter, .. } => Some(*parameter),
+            _ => None,
+        };
+        Self {
+            r#type: "about:blank",
+            title: error.status().canonical_reason().unwrap_or_default(),
+            status: error.status().as_u16(),
+            detail: message,
+            code: error.code(),
+            parameter,
+        }
+    }
+}
+
 /// The media type of every error.
-const PROBLEM: &str = "application/problem+json";
+pub(crate) const PROBLEM: &str = "application/problem+json";
 
 impl Error {
     /// The stable name of the error in the envelope.
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadParameter { .. } => "bad_parameter",
+            Self::BadCombination { .. } => "bad_combination",
             Self::Unauthenticated { .. } => "unauthenticated",
             Self::OtherTenant | Self::RoleMissing { .. } => "forbidden",
             Self::BodyTooLarge => "body_too_large",
@@ -109,7 +145,7 @@ impl Error {
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::OtherTenant | Self::RoleMissing { .. } => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BadCombination { .. } | Self::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -120,7 +156,7 @@ impl Error {
     }
 
     /// The header that says what to do about it.
-    fn advice(&self) -> Option<(HeaderName, String)> {
+    pub(crate) fn advice(&self) -> Option<(HeaderName, String)> {
         let challenge = |text: &str| Some((header::WWW_AUTHENTICATE, format!("Bearer realm=\"voc\"{text}")));
         match self {
             Self::Unauthenticated { was_given: false } => challenge(""),
@@ -162,18 +198,7 @@ impl From<query::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let message = self.to_string();
-        let parameter = match &self {
-            Self::BadParameter { parameter, .. } => parameter.as_deref(),
-            _ => None,
-        };
-        let problem = Problem {
-            r#type: "about:blank",
-            title: self.status().canonical_reason().unwrap_or_default(),
-            status: self.status().as_u16(),
-            detail: &message,
-            code: self.code(),
-            parameter,
-        };
+        let problem = Problem::of(&self, &message);
         let kind = [(header::CONTENT_TYPE, PROBLEM)];
         let advice = self.advice().map(|advice| [advice]);
         match advice {

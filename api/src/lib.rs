@@ -10,6 +10,7 @@ pub mod server;
 pub mod access;
 pub mod cache;
 pub mod live;
+pub mod openapi;
 pub mod router;
 pub mod routes;
 

@@ -7,17 +7,21 @@ use std::borrow::Cow;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, json};
 use uuid::Uuid;
 use voc_smartmodule::contract::is_tenant_id;
 
+use self::parameter::{NO_CONTROL, Parameter, Schema, Whole};
 use crate::error::Error;
 
 pub mod buckets;
 pub mod choice;
 pub mod cursor;
 pub mod filters;
+pub mod parameter;
 pub mod range;
 pub mod scope;
 
@@ -30,11 +34,11 @@ pub struct Params {
 }
 
 impl Params {
-    /// Decodes `query` (the part of the URL after `?`), where only the names in `known` may occur.
+    /// Decodes `query` (the part of the URL after `?`), where only the parameters in `known` may occur.
     ///
     /// # Errors
     /// A 400: an encoding that is not valid, a name that is not known, a name that occurs twice.
-    pub fn parse(query: Option<&str>, known: &[&'static str]) -> Result<Self, Error> {
+    pub fn parse(query: Option<&str>, known: &[Parameter]) -> Result<Self, Error> {
         let mut values: Vec<(&'static str, String)> = Vec::new();
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -42,7 +46,8 @@ impl Params {
                 parameter: None,
                 message: "the name of a parameter is not percent-encoded UTF-8".to_owned(),
             })?;
-            let name = *known.iter().find(|known| **known == name).ok_or_else(|| unknown(&name, known))?;
+            let named = known.iter().find(|known| known.name == name);
+            let name = named.ok_or_else(|| unknown(&name, known))?.name;
             if values.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(bad(name, format!("{name} is given twice")));
             }
@@ -97,6 +102,21 @@ impl TenantId {
     /// Name of the parameter.
     pub const NAME: &'static str = "tenant_id";
 
+    /// The parameter.
+    pub const PARAMETER: Parameter = Parameter {
+        name: Self::NAME,
+        meaning: "Whose events.",
+        is_required: true,
+        schema: Schema::Own(Self::schema),
+        example: "acme",
+    };
+
+    /// What is a tenant id, in a path too.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": NO_CONTROL})
+    }
+
     /// Takes the parameter `tenant_id`, which is required.
     ///
     /// # Errors
@@ -130,18 +150,22 @@ impl TenantId {
 pub struct Days(u32);
 
 impl Days {
-    /// Name of the parameter.
-    pub const NAME: &'static str = "days";
+    const WHOLE: Whole = Whole {
+        name: "days",
+        meaning: "How many days back from now, of 24 hours each.",
+        most: 3_650,
+        default: 30,
+    };
 
-    const DEFAULT: u32 = 30;
-    const LONGEST: u32 = 3650;
+    /// The parameter.
+    pub const PARAMETER: Parameter = Self::WHOLE.parameter();
 
     /// Takes the parameter `days`, 30 where it is not given.
     ///
     /// # Errors
     /// A 400 if it is not a whole number of days in range.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        Ok(Self(whole(params, Self::NAME, Self::LONGEST)?.unwrap_or(Self::DEFAULT)))
+        Ok(Self(Self::WHOLE.read(params)?))
     }
 
     /// The number of days.
@@ -155,18 +179,18 @@ impl Days {
 pub struct Limit(u32);
 
 impl Limit {
-    /// Name of the parameter.
-    pub const NAME: &'static str = "limit";
+    const WHOLE: Whole =
+        Whole { name: "limit", meaning: "How many rows the answer has at most.", most: 1_000, default: 100 };
 
-    const DEFAULT: u32 = 100;
-    const MOST: u32 = 1_000;
+    /// The parameter.
+    pub const PARAMETER: Parameter = Self::WHOLE.parameter();
 
     /// Takes the parameter `limit`, 100 where it is not given.
     ///
     /// # Errors
     /// A 400 if it is not a whole number in range.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        Ok(Self(whole(params, Self::NAME, Self::MOST)?.unwrap_or(Self::DEFAULT)))
+        Ok(Self(Self::WHOLE.read(params)?))
     }
 
     /// The number of rows.
@@ -176,15 +200,30 @@ impl Limit {
 }
 
 /// Where a record came from.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// Stream and generation.
     pub stream: String,
     /// Number of the partition.
+    #[serde(deserialize_with = "integral")]
+    #[schemars(extend("maximum" = u32::MAX))]
     pub partition: u32,
     /// The record's offset there.
+    #[serde(deserialize_with = "integral")]
+    #[schemars(extend("maximum" = u64::MAX))]
     pub offset: u64,
+}
+
+/// A whole number as JSON has it: `7`, and `7.0` too, which is how some languages write all their numbers.
+fn integral<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    const BEYOND: f64 = 18_446_744_073_709_551_616.0;
+    let number = Number::deserialize(deserializer)?;
+    let is_whole = |number: &f64| number.fract() == 0.0 && (0.0..BEYOND).contains(number);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
+    let whole = number.as_u64().or_else(|| number.as_f64().filter(is_whole).map(|number| number as u64));
+    let fits = whole.and_then(|whole| T::try_from(whole).ok());
+    fits.ok_or_else(|| D::Error::custom(format!("{number} is no whole number, or too large")))
 }
 
 impl Origin {
@@ -229,6 +268,12 @@ pub fn event_id(text: &str) -> Result<Uuid, Error> {
     id.ok_or_else(|| bad("event_id", "event_id must be a UUID of 36 characters".to_owned()))
 }
 
+/// What is such an id.
+#[must_use]
+pub fn event_id_schema() -> serde_json::Value {
+    json!({"type": "string", "format": "uuid"})
+}
+
 /// What has to be given.
 ///
 /// # Errors
@@ -254,9 +299,15 @@ fn bad(parameter: &str, message: String) -> Error {
     Error::BadParameter { parameter: Some(parameter.to_owned()), message }
 }
 
-fn unknown(name: &str, known: &[&str]) -> Error {
+/// The values are all right, each on its own.
+fn bad_together(parameter: &'static str, message: String) -> Error {
+    Error::BadCombination { parameter, message }
+}
+
+fn unknown(name: &str, known: &[Parameter]) -> Error {
     // Enough to recognise it by, however much was sent.
     let name: String = name.chars().take(64).collect();
+    let known: Vec<&str> = known.iter().map(|known| known.name).collect();
     let message = format!("`{name}` is not a parameter of this path; known are {}", known.join(", "));
     Error::BadParameter { parameter: Some(name), message }
 }

@@ -19,6 +19,7 @@ use crate::ingest::{Ingest, StartError};
 use crate::live::Live;
 use crate::metrics::{Metrics, Request as Answered};
 use crate::query::Database;
+use crate::routes::document::{self, Document};
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, ingest, live, metrics, summary};
 
@@ -29,6 +30,13 @@ struct Shared {
     metrics: Metrics,
     live: Live,
     ingest: Ingest,
+    document: Document,
+}
+
+impl FromRef<Shared> for Document {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.document.clone()
+    }
 }
 
 impl FromRef<Shared> for Ingest {
@@ -82,10 +90,13 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
     let cache = Cache::new(api.cache, metrics.clone());
     let live = Live::new(database.clone(), api.limits.live_streams);
     let ingest = Ingest::start(&api.ingest, &metrics)?;
-    let shared = Shared { database, metrics, live, ingest };
+    let document = Document::new(api.access.open);
+    let shared = Shared { database, metrics, live, ingest, document };
     Ok(Router::new()
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(document::json))
+        .route("/docs", get(document::html))
         .route("/metrics", get(metrics::text))
         .route("/metrics/summary", get(summary::get))
         .route("/v1/audit", get(audit::get))

@@ -6,6 +6,7 @@ pub mod breakdown;
 pub mod dead_letter_jobs;
 pub mod dead_letters;
 pub mod distribution;
+pub mod document;
 pub mod event;
 pub mod events;
 pub mod health;

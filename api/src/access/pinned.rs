@@ -15,7 +15,7 @@ pub struct Pinned {
     pub tenant: Option<TenantId>,
 }
 
-const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
+const PUBLIC: [&str; 4] = ["/healthz", "/readyz", "/openapi.json", "/docs"];
 const SUMMARY: &str = "/metrics/summary";
 
 impl FromRequestParts<Option<Caller>> for Pinned {
@@ -25,18 +25,29 @@ impl FromRequestParts<Option<Caller>> for Pinned {
     async fn from_request_parts(parts: &mut Parts, caller: &Option<Caller>) -> Result<Self, Error> {
         let tenant = tenant(parts).await?;
         let Some(caller) = caller else { return Ok(Self { tenant }) };
-        let Some(tenant) = tenant else {
-            let needed = Role::Operate;
-            return caller.may(needed).then_some(Self { tenant: None }).ok_or(Error::RoleMissing { needed });
-        };
         // The same answer for every other tenant: whether it exists is not looked at.
-        if caller.tenant.as_deref() != Some(tenant.as_str()) {
+        if tenant.as_ref().is_some_and(|tenant| caller.tenant.as_deref() != Some(tenant.as_str())) {
             return Err(Error::OtherTenant);
         }
-        let only_reads = parts.method == Method::GET || parts.method == Method::HEAD;
-        let needed = if only_reads { Role::View } else { Role::Manage };
-        caller.may(needed).then_some(Self { tenant: Some(tenant) }).ok_or(Error::RoleMissing { needed })
+        let needed = role(tenant.is_some(), &parts.method);
+        caller.may(needed).then_some(Self { tenant }).ok_or(Error::RoleMissing { needed })
     }
+}
+
+/// What it takes to ask a route that is not public.
+fn role(is_of_tenant: bool, method: &Method) -> Role {
+    match *method {
+        _ if !is_of_tenant => Role::Operate,
+        Method::GET | Method::HEAD => Role::View,
+        _ => Role::Manage,
+    }
+}
+
+/// What it takes to ask a route of the router, for the document; none where everybody may.
+#[must_use]
+pub fn needed(route: &str, method: &Method) -> Option<Role> {
+    let is_of_tenant = route == SUMMARY || route.contains("{tenant}");
+    (!PUBLIC.contains(&route)).then(|| role(is_of_tenant, method))
 }
 
 async fn tenant(parts: &mut Parts) -> Result<Option<TenantId>, Error> {
@@ -48,13 +59,13 @@ async fn tenant(parts: &mut Parts) -> Result<Option<TenantId>, Error> {
         return TenantId::of_path(tenant.to_owned()).map(Some);
     }
     if parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str() == SUMMARY) {
-        let params = Params::parse(parts.uri.query(), &[TenantId::NAME, Days::NAME])?;
+        let params = Params::parse(parts.uri.query(), &[TenantId::PARAMETER, Days::PARAMETER])?;
         return TenantId::required(&params).map(Some);
     }
     Ok(None)
 }
 
-/// Whether everybody may ask it, without a limit: probes.
+/// Whether everybody may ask it, without a limit: probes, and what this API is.
 pub fn is_public(route: Option<&MatchedPath>) -> bool {
     route.is_some_and(|route| PUBLIC.contains(&route.as_str()))
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 use voc_smartmodule::params::Params;
@@ -12,7 +13,7 @@ use super::documents::{Document, on_one_line};
 use super::judge::judge;
 
 /// What has become of one event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Outcome {
     /// Its place in the array, or the number of its line, from 0.
     index: usize,
@@ -66,18 +67,45 @@ pub fn sort(documents: Vec<Document>, tenant: &str, now_ms: i64, params: &Params
     sorted
 }
 
+/// What has become of the events of a request.
+#[derive(Serialize, JsonSchema)]
+pub struct Results {
+    /// How many are durable.
+    accepted: usize,
+    /// How many are not stored.
+    rejected: usize,
+    /// Of each event, in the order of the body.
+    results: Vec<Outcome>,
+}
+
 /// The answer. Of 422 it is a problem (RFC 9457) with two members more.
 #[derive(Serialize)]
 struct Answer {
     #[serde(flatten)]
     problem: Option<Problem>,
-    accepted: usize,
-    rejected: usize,
-    results: Vec<Outcome>,
+    #[serde(flatten)]
+    results: Results,
 }
 
+/// The code of the problem that no event was accepted.
+pub const ALL_REJECTED: &str = "all_rejected";
+
+/// The problem that no event was accepted.
+#[must_use]
+pub fn all_rejected() -> Problem {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail: "no event was accepted; results says why",
+        code: ALL_REJECTED,
+    }
+}
+
+/// Problem details.
 #[derive(Serialize)]
-struct Problem {
+pub struct Problem {
     r#type: &'static str,
     title: &'static str,
     status: u16,
@@ -93,21 +121,15 @@ pub fn answer(accepted: usize, results: Vec<Outcome>) -> Response {
     let rejected = results.len() - accepted;
     let (status, problem) = match (accepted, rejected) {
         (_, 0) => (StatusCode::ACCEPTED, None),
-        (0, _) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let problem = Problem {
-                r#type: "about:blank",
-                title: status.canonical_reason().unwrap_or_default(),
-                status: status.as_u16(),
-                detail: "no event was accepted; results says why",
-                code: "all_rejected",
-            };
-            (status, Some(problem))
-        }
+        (0, _) => (StatusCode::UNPROCESSABLE_ENTITY, Some(all_rejected())),
         _ => (StatusCode::MULTI_STATUS, None),
     };
     let kind = if problem.is_some() { "application/problem+json" } else { "application/json" };
-    (status, [(header::CONTENT_TYPE, kind)], Json(Answer { problem, accepted, rejected, results }))
+    (
+        status,
+        [(header::CONTENT_TYPE, kind)],
+        Json(Answer { problem, results: Results { accepted, rejected, results } }),
+    )
         .into_response()
 }
 

@@ -6,8 +6,9 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
+use super::parameter::{Parameter, Schema, names};
 use super::range::{Range, start_of_day};
-use super::{Params, bad};
+use super::{Params, bad_together};
 use crate::error::Error;
 
 const MOST: usize = 1_000;
@@ -34,12 +35,25 @@ impl Granularity {
     const ALL: [(&'static str, Self); 4] =
         [("hour", Self::Hour), ("day", Self::Day), ("week", Self::Week), ("month", Self::Month)];
 
+    /// Their names.
+    pub const NAMES: [&'static str; Self::ALL.len()] = names(&Self::ALL);
+
+    /// The parameter.
+    pub const PARAMETER: Parameter = Parameter {
+        name: Self::NAME,
+        meaning: "How long a bucket is, by the clock and the calendar of the time zone; weeks begin on Monday. There \
+            are at most 1,000 buckets (else 422).",
+        is_required: false,
+        schema: Schema::OneOf(&Self::NAMES, Some("day")),
+        example: "",
+    };
+
     /// Takes the parameter `granularity`, days where it is not given.
     ///
     /// # Errors
     /// A 400 if there is no such one.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        let given = params.one_of(Self::NAME, &Self::ALL.map(|(name, _)| name))?;
+        let given = params.one_of(Self::NAME, &Self::NAMES)?;
         Ok(Self::ALL.into_iter().find(|(name, _)| Some(*name) == given).map_or(Self::Day, |(_, one)| one))
     }
 
@@ -84,10 +98,10 @@ impl Buckets {
     /// Cuts a range.
     ///
     /// # Errors
-    /// A 400 if there are too many buckets.
+    /// A 422 if there are too many buckets.
     pub fn cut(range: &Range, granularity: Granularity, with_before: bool) -> Result<Self, Error> {
         let too_many = || {
-            bad(
+            bad_together(
                 Granularity::NAME,
                 format!(
                     "granularity must cut the range into at most {MOST} buckets; a shorter range has fewer"
@@ -155,7 +169,7 @@ mod tests {
     use crate::params::range::Range;
 
     fn range(query: &str) -> Range {
-        Range::optional(&Params::parse(Some(query), &Range::NAMES).unwrap(), 0).unwrap()
+        Range::optional(&Params::parse(Some(query), &Range::PARAMETERS).unwrap(), 0).unwrap()
     }
 
     #[track_caller]
@@ -236,7 +250,7 @@ mod tests {
         };
         assert_eq!(hours(11).unwrap().starts.len(), 2_000);
         assert!(
-            matches!(hours(12), Err(Error::BadParameter { parameter: Some(name), .. }) if name == "granularity")
+            matches!(hours(12), Err(Error::BadCombination { parameter, .. }) if parameter == "granularity")
         );
     }
 }

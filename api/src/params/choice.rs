@@ -1,6 +1,7 @@
 //! What can be asked for by name: a closed list each, so that no name of a request reaches a statement.
 
-use super::{Params, bad};
+use super::parameter::{OneOf, Parameter, Schema, names};
+use super::{Params, bad_together};
 use crate::error::Error;
 
 /// What events are told apart by.
@@ -40,12 +41,15 @@ impl Dimension {
         ("qos_metric", Self::QosMetric),
     ];
 
-    /// Takes the parameter of this name.
+    /// Their names.
+    pub const NAMES: [&'static str; Self::ALL.len()] = names(&Self::ALL);
+
+    /// Takes a parameter that names one.
     ///
     /// # Errors
     /// A 400 if there is no such dimension.
-    pub fn optional(params: &Params, name: &'static str) -> Result<Option<Self>, Error> {
-        let given = params.one_of(name, &Self::ALL.map(|(name, _)| name))?;
+    pub fn optional(params: &Params, parameter: &OneOf) -> Result<Option<Self>, Error> {
+        let given = parameter.read(params)?;
         Ok(Self::ALL.into_iter().find(|(name, _)| Some(*name) == given).map(|(_, one)| one))
     }
 
@@ -100,12 +104,29 @@ impl Metric {
         ("qos_value", Self::QosValue),
     ];
 
+    /// Their names.
+    pub const NAMES: [&'static str; Self::ALL.len()] = names(&Self::ALL);
+
+    /// The parameter.
+    pub const PARAMETER: Parameter = Parameter {
+        name: Self::NAME,
+        meaning: "What is measured: `count`, the number of events; `sentiment`, the mean score from -1 to 1; \
+            `negative_share`, the share of negative events among those that have a score, 0 to 1; `duration`, the mean \
+            duration of calls and actions in milliseconds; `tool_success`, the share of successful tool invocations \
+            among those that say so, 0 to 1; `latency`, the mean latency of tool invocations in milliseconds; \
+            `qos_value`, the mean of one metric of the quality of service in its own unit, which needs that metric \
+            as the filter or the group `qos_metric` (else 422).",
+        is_required: false,
+        schema: Schema::OneOf(&Self::NAMES, Some("count")),
+        example: "",
+    };
+
     /// Takes the parameter `metric`, the count where it is not given.
     ///
     /// # Errors
     /// A 400 if there is no such metric.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        let given = params.one_of(Self::NAME, &Self::ALL.map(|(name, _)| name))?;
+        let given = params.one_of(Self::NAME, &Self::NAMES)?;
         Ok(Self::ALL.into_iter().find(|(name, _)| Some(*name) == given).map_or(Self::Count, |(_, one)| one))
     }
 
@@ -128,11 +149,11 @@ impl Metric {
     /// A mean of milliseconds and percents says nothing: values of one QoS metric at a time.
     ///
     /// # Errors
-    /// A 400 where values of several would be mixed.
+    /// A 422 where values of several would be mixed.
     pub fn unmixed(self, is_one_qos_metric: bool) -> Result<(), Error> {
         if self == Self::QosValue && !is_one_qos_metric {
             let message = "metric qos_value needs the filter qos_metric, or groups by qos_metric";
-            return Err(bad(Self::NAME, message.to_owned()));
+            return Err(bad_together(Self::NAME, message.to_owned()));
         }
         Ok(())
     }

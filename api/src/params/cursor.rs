@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use uuid::Uuid;
 use voc_smartmodule::timestamp::STORABLE;
 
+use super::parameter::{Parameter, Schema};
 use super::{Params, bad};
 use crate::error::Error;
 
@@ -23,6 +24,23 @@ pub struct Cursor {
 impl Cursor {
     /// Name of the parameter.
     pub const NAME: &'static str = "cursor";
+
+    /// The parameter.
+    pub const PARAMETER: Parameter = Parameter {
+        name: Self::NAME,
+        meaning: "Where the page begins: `next` of the page before, with the same other parameters. Without it, at \
+            the newest event.",
+        is_required: false,
+        schema: Schema::Own(Self::schema),
+        example: "AQAGXyu14kAAJ6xDWnqXRkOlZBKpuKGrzQ",
+    };
+
+    /// How one looks. The characters that follow are those of 25 bytes: the form, then the first two bytes of a time
+    /// from 1910 to 2285, whose first is 0, or 255 before 1970.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        serde_json::json!({"type": "string", "pattern": "^A(QA[A-Za-j]|f_[5-9_-])[A-Za-z0-9_-]{29}[AQgw]$"})
+    }
 
     /// Takes the parameter `cursor`.
     ///

@@ -3,22 +3,50 @@
 use voc_smartmodule::contract::EventType;
 use voc_smartmodule::sentiment::calibration::Label;
 
+use super::Params;
 use super::choice::Dimension;
-use super::{Params, bad};
+use super::parameter::{Parameter, Schema, text};
 use crate::error::Error;
 
 /// Characters of a value. Short enough that a statement with every filter fits into a URL.
 const LONGEST: usize = 128;
 
 /// The labels of sentiment.
-const LABELS: [Label; 5] =
-    [Label::Negative, Label::Neutral, Label::Positive, Label::Unclear, Label::NoSignal];
+pub const LABELS: [&str; 5] = [
+    Label::Negative.as_str(),
+    Label::Neutral.as_str(),
+    Label::Positive.as_str(),
+    Label::Unclear.as_str(),
+    Label::NoSignal.as_str(),
+];
+
+/// The types of events.
+pub const TYPES: [&str; EventType::ALL.len()] = {
+    let mut names = [""; EventType::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = EventType::ALL[at].as_str();
+        at += 1;
+    }
+    names
+};
 
 /// Values that events must have.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filters(Vec<(Dimension, String)>);
 
 impl Filters {
+    /// The parameters, in the order of the dimensions.
+    pub const PARAMETERS: [Parameter; Dimension::ALL.len()] = {
+        let mut all = [filter(Dimension::ALL[0]); Dimension::ALL.len()];
+        let mut at = 1;
+        while at < all.len() {
+            all[at] = filter(Dimension::ALL[at]);
+            at += 1;
+        }
+        all
+    };
+
     /// Takes the parameters that are named like a dimension.
     ///
     /// # Errors
@@ -27,8 +55,8 @@ impl Filters {
         let mut filters = Vec::new();
         for (name, dimension) in Dimension::ALL {
             let given = match dimension {
-                Dimension::Type => params.one_of(name, &EventType::ALL.map(EventType::as_str))?,
-                Dimension::Label => params.one_of(name, &LABELS.map(Label::as_str))?,
+                Dimension::Type => params.one_of(name, &TYPES)?,
+                Dimension::Label => params.one_of(name, &LABELS)?,
                 _ => text(params, name, LONGEST)?,
             };
             filters.extend(given.map(|value| (dimension, value.to_owned())));
@@ -48,17 +76,27 @@ impl Filters {
     }
 }
 
-/// A parameter of 1 to `longest` characters, none of them a control character.
-///
-/// # Errors
-/// A 400 if it is not.
-pub fn text<'a>(params: &'a Params, name: &'static str, longest: usize) -> Result<Option<&'a str>, Error> {
-    let Some(value) = params.get(name) else { return Ok(None) };
-    if value.is_empty() || value.chars().count() > longest || value.chars().any(char::is_control) {
-        let message = format!("{name} must be 1 to {longest} characters, none of them a control character");
-        return Err(bad(name, message));
-    }
-    Ok(Some(value))
+/// The parameter of a dimension.
+const fn filter((name, dimension): (&'static str, Dimension)) -> Parameter {
+    let (meaning, example) = match dimension {
+        Dimension::Type => ("Only events of this type.", ""),
+        Dimension::Channel => ("Only calls of this channel.", "phone"),
+        Dimension::Direction => ("Only calls of this direction.", "inbound"),
+        Dimension::Agent => {
+            ("Only calls, actions and tool invocations of this agent, by its `agent_id`.", "bot-7")
+        }
+        Dimension::Language => ("Only events whose text was read in this language.", "pt"),
+        Dimension::Label => ("Only calls whose sentiment has this label.", ""),
+        Dimension::Action => ("Only agent actions of this name.", "refund"),
+        Dimension::Tool => ("Only invocations of this tool.", "search"),
+        Dimension::QosMetric => ("Only measurements of this metric of the quality of service.", "jitter_ms"),
+    };
+    let schema = match dimension {
+        Dimension::Type => Schema::OneOf(&TYPES, None),
+        Dimension::Label => Schema::OneOf(&LABELS, None),
+        _ => Schema::Text(LONGEST),
+    };
+    Parameter { name, meaning, is_required: false, schema, example }
 }
 
 #[cfg(test)]
@@ -69,8 +107,7 @@ mod tests {
     use crate::params::choice::Dimension;
 
     fn read(query: &str) -> Result<Filters, Error> {
-        let names = Dimension::ALL.map(|(name, _)| name);
-        Filters::optional(&Params::parse(Some(query), &names)?)
+        Filters::optional(&Params::parse(Some(query), &Filters::PARAMETERS)?)
     }
 
     #[test]

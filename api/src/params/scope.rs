@@ -3,8 +3,8 @@
 use axum::http::request::Parts;
 use jiff::Timestamp;
 
-use super::choice::Dimension;
 use super::filters::Filters;
+use super::parameter::Parameter;
 use super::range::Range;
 use super::{Params, TenantId, path};
 use crate::error::Error;
@@ -21,18 +21,20 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Takes the tenant from the path, the rest from the parameters; `own` names those of the resource itself.
+    /// Every parameter beside those of the resource itself.
+    pub const PARAMETERS: [&'static [Parameter]; 2] = [&Range::PARAMETERS, &Filters::PARAMETERS];
+
+    /// Takes the tenant from the path, the rest from the parameters; `own` are those of the resource itself.
     ///
     /// # Errors
-    /// A 400 for what is not valid, not known or given twice.
+    /// A 400 for what is not valid, not known or given twice, a 422 for what is not valid together.
     pub async fn of_request<S: Send + Sync>(
         parts: &mut Parts,
         state: &S,
-        own: &[&'static str],
+        own: &[Parameter],
     ) -> Result<(Self, Params), Error> {
         let tenant = TenantId::of_path(path(parts, state).await?)?;
-        let dimensions = Dimension::ALL.map(|(name, _)| name);
-        let known = [own, Range::NAMES.as_slice(), dimensions.as_slice()].concat();
+        let known = [own, &Self::PARAMETERS.concat()].concat();
         let params = Params::parse(parts.uri.query(), &known)?;
         let range = Range::optional(&params, Timestamp::now().as_microsecond())?;
         let filters = Filters::optional(&params)?;

@@ -2,7 +2,7 @@ use super::{Days, Params, TenantId};
 use crate::error::Error;
 
 fn read(query: &str) -> Result<(String, u32), Error> {
-    let params = Params::parse(Some(query), &[TenantId::NAME, Days::NAME])?;
+    let params = Params::parse(Some(query), &[TenantId::PARAMETER, Days::PARAMETER])?;
     Ok((TenantId::required(&params)?.as_str().to_owned(), Days::optional(&params)?.get()))
 }
 

@@ -3,11 +3,15 @@
 //! Every statement is bound to the tenant. A letter whose tenant is not known is none of theirs.
 
 use clickhouse::Row;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::client::Query;
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::{Limit, Origin, TenantId};
+
+/// What may become of a letter.
+pub const STATES: [&str; 4] = ["open", "replayed", "purged", "failed_again"];
 
 /// Which letters are meant: all that is given must hold.
 #[derive(Debug, Default)]
@@ -64,7 +68,8 @@ impl Filter {
 }
 
 /// A letter without its original bytes. Times are RFC 3339.
-#[derive(Debug, Row, Serialize, Deserialize)]
+#[derive(Debug, Row, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DeadLetter")]
 pub struct Letter {
     /// Stream and generation.
     pub origin_stream: String,
@@ -79,10 +84,13 @@ pub struct Letter {
     /// For people.
     pub message: String,
     /// What has become of it.
+    #[schemars(extend("enum" = STATES))]
     pub state: String,
     /// When the connector read it.
+    #[schemars(extend("format" = "date-time"))]
     pub processed_at: String,
-    /// When it passed.
+    /// When it passed; null where it did not.
+    #[schemars(extend("format" = "date-time"))]
     pub replayed_at: Option<String>,
     /// Kafka topic, empty where it did not come from there.
     pub source_topic: String,
@@ -100,22 +108,26 @@ const LETTER: &str = "SELECT origin_stream, origin_partition, origin_offset, cod
     source_topic, source_partition, source_offset, length(original) AS bytes";
 
 /// How many letters a tenant has of one code in one state.
-#[derive(Debug, Row, Serialize, Deserialize)]
+#[derive(Debug, Row, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "DeadLetterCount")]
 pub struct Count {
     /// What is wrong with them.
     pub code: String,
     /// What has become of them.
+    #[schemars(extend("enum" = STATES))]
     pub state: String,
     /// How many.
     pub letters: u64,
 }
 
 /// What came of one attempt.
-#[derive(Debug, Row, Serialize, Deserialize)]
+#[derive(Debug, Row, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// When, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
     pub attempted_at: String,
     /// `passed` or `failed_again`.
+    #[schemars(extend("enum" = ["passed", "failed_again"]))]
     pub outcome: String,
     /// What was wrong before.
     pub previous_code: String,

@@ -2,6 +2,7 @@
 //! running connector carries it out.
 
 use clickhouse::Row;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -41,13 +42,16 @@ struct RequestRow<'a> {
 }
 
 /// A job as it was last reported. Times are RFC 3339.
-#[derive(Debug, Row, Serialize, Deserialize)]
+#[derive(Debug, Row, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
     /// Its name.
+    #[schemars(extend("format" = "uuid"))]
     pub id: String,
     /// `replay` or `purge`.
+    #[schemars(extend("enum" = ["replay", "purge"]))]
     pub kind: String,
     /// `requested`, `running`, `done` or `failed`.
+    #[schemars(extend("enum" = ["requested", "running", "done", "failed"]))]
     pub state: String,
     /// The letters with this code, where one was given.
     pub code: Option<String>,
@@ -58,8 +62,10 @@ pub struct Job {
     /// Its offset.
     pub origin_offset: Option<u64>,
     /// Letters that came later are not meant.
+    #[schemars(extend("format" = "date-time"))]
     pub requested_at: String,
     /// When somebody last reported on it.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
     /// How many letters were selected at the start.
     pub total: u64,

@@ -57,8 +57,7 @@ pub(super) mod tests {
 
     /// The scope of a request with these parameters, of a hostile tenant.
     pub(in crate::query) fn scope(query: &str) -> Scope {
-        let names = [Range::NAMES.as_slice(), &Dimension::ALL.map(|(name, _)| name)].concat();
-        let params = Params::parse(Some(query), &names).unwrap();
+        let params = Params::parse(Some(query), &Scope::PARAMETERS.concat()).unwrap();
         Scope {
             tenant: TenantId::of_path("' OR 1 = 1 --".to_owned()).unwrap(),
             range: Range::optional(&params, 1_793_491_200_000_000).unwrap(),

@@ -3,14 +3,30 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finite;
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
 use crate::params::Limit;
+use crate::params::parameter::Parameter;
 use crate::params::scope::Scope;
 use crate::query::Database;
 use crate::query::agents;
+
+/// The parameters beside those of every scope.
+pub const KNOWN: [Parameter; 1] = [Limit::PARAMETER];
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "agents",
+    summary: "What each agent did, and how the customers of its calls felt",
+    description: "Those with the most events come first.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<Agents>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/agents")
+};
 
 /// Which agents, tools or metrics of the quality of service.
 pub struct Request {
@@ -24,39 +40,50 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let (scope, params) = Scope::of_request(parts, state, &[Limit::NAME]).await?;
+        let (scope, params) = Scope::of_request(parts, state, &KNOWN).await?;
         Ok(Self { scope, limit: Limit::optional(&params)? })
     }
 }
 
 /// The agents with the most events.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Agents {
+    /// The first moment that counts.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment that does not count any more.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
     /// How many there are.
     total: u64,
+    /// Those with the most events first, at most `limit`.
     agents: Vec<Agent>,
 }
 
-#[derive(Serialize)]
+/// One agent.
+#[derive(Serialize, JsonSchema)]
 struct Agent {
+    /// Its `agent_id`.
     agent: Option<String>,
+    /// All its events.
     events: u64,
+    /// Its calls.
     calls: u64,
+    /// Its actions.
     actions: u64,
+    /// Its tool invocations.
     tool_invocations: u64,
     /// Events with a score.
     scored: u64,
-    /// The mean of those scores.
+    /// The mean of those scores, from -1 to 1; null where there are none.
     sentiment: Option<f64>,
-    /// The share of negative ones among those.
+    /// The share of negative ones among those, 0 to 1; null where there are none.
     negative_share: Option<f64>,
-    /// Mean duration of its calls.
+    /// Mean duration of its calls in milliseconds; null where none says so.
     call_duration_ms: Option<f64>,
     /// Tool invocations that say whether they succeeded.
     judged_invocations: u64,
-    /// The share of those that did.
+    /// The share of those that did, 0 to 1; null where there are none.
     tool_success: Option<f64>,
 }
 

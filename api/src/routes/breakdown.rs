@@ -4,23 +4,51 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finite;
 use crate::error::Error;
 use crate::interval::{CONFIDENCE, student, wilson};
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
 use crate::params::choice::{Dimension, Kind, Metric};
+use crate::params::parameter::{OneOf, Parameter, Whole};
+use crate::params::required;
 use crate::params::scope::Scope;
-use crate::params::{required, whole};
 use crate::query::Database;
 use crate::query::breakdown::{self, Group};
 
-/// Groups at each end where `limit` does not say so.
-const GROUPS: u32 = 10;
-const MOST_GROUPS: u32 = 100;
+const BY: OneOf =
+    OneOf { name: "by", meaning: "The dimension whose values are compared.", values: &Dimension::NAMES };
+const LIMIT: Whole =
+    Whole { name: "limit", meaning: "How many values are shown at each end.", most: 100, default: 10 };
+const MIN_EVENTS: Whole = Whole {
+    name: "min_events",
+    meaning: "Values with fewer events that say something about the metric do not count.",
+    most: 1_000_000,
+    default: 1,
+};
+const KNOWN: [Parameter; 4] = [
+    Parameter { is_required: true, ..BY.parameter() },
+    Metric::PARAMETER,
+    LIMIT.parameter(),
+    MIN_EVENTS.parameter(),
+];
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "breakdown",
+    summary: "The values of a dimension with the highest and the lowest metric",
+    description: "As far as their number of events lets one be sure: ranked by the near end of the interval that holds \
+        the true value with 95 %, so one lucky event does not lead. Of more than 10,000 values those with the most \
+        events are compared.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<Breakdown>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/breakdown")
+};
+
 /// More groups than this are not compared, the smallest left out.
 const COMPARED: u32 = 10_000;
-const MOST_NEEDED: u32 = 1_000_000;
 
 /// What to break down.
 pub struct Request {
@@ -36,25 +64,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let (scope, params) =
-            Scope::of_request(parts, state, &["by", Metric::NAME, "limit", "min_events"]).await?;
+        let (scope, params) = Scope::of_request(parts, state, &KNOWN).await?;
         let metric = Metric::optional(&params)?;
-        let by = required(Dimension::optional(&params, "by")?, "by")?;
+        let by = required(Dimension::optional(&params, &BY)?, BY.name)?;
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || by == Dimension::QosMetric)?;
-        let limit = whole(&params, "limit", MOST_GROUPS)?.unwrap_or(GROUPS);
-        let min_events = whole(&params, "min_events", MOST_NEEDED)?.unwrap_or(1);
+        let (limit, min_events) = (LIMIT.read(&params)?, MIN_EVENTS.read(&params)?);
         Ok(Self { scope, metric, by, limit, min_events })
     }
 }
 
 /// The two ends of a dimension.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Breakdown {
+    /// What is measured.
+    #[schemars(extend("enum" = Metric::NAMES))]
     metric: &'static str,
+    /// The dimension.
+    #[schemars(extend("enum" = Dimension::NAMES))]
     by: &'static str,
+    /// The first moment that counts.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment that does not count any more.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
-    /// How often an interval holds the true value.
+    /// How often an interval holds the true value, 0 to 1.
     confidence: f64,
     /// How many values of the dimension there are with enough events.
     groups: u64,
@@ -67,16 +101,19 @@ pub struct Breakdown {
 }
 
 /// One value of the dimension.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct Ranked {
+    /// The value.
     group: String,
+    /// How many events have it.
     events: u64,
     /// How many of them say something about the metric.
     of: u64,
+    /// The metric of those, in its own unit.
     value: Option<f64>,
-    /// The interval's lower end; none where a single event says nothing about how sure its value is.
+    /// The interval's lower end; null where a single event says nothing about how sure its value is.
     lower: Option<f64>,
-    /// Its upper end.
+    /// Its upper end; null likewise.
     upper: Option<f64>,
 }
 

@@ -5,15 +5,77 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Link, Operation, Tag, bytes, schema};
+use crate::params::parameter::{OneOf, Parameter, Schema, Text};
 use crate::params::{Limit, Origin, Params, TenantId, path};
 use crate::query::Database;
-use crate::query::dead_letters::{self, Attempt, Count, Filter, Letter};
+use crate::query::dead_letters::{self, Attempt, Count, Filter, Letter, STATES};
 
 /// Raw bytes, for those who ask for them.
 const RAW: &str = "application/octet-stream";
+
+const CODE: Text =
+    Text { name: "code", meaning: "Only letters with this code.", longest: 128, example: "missing_field" };
+const STATE: OneOf = OneOf { name: "state", meaning: "Only letters in this state.", values: &STATES };
+const AFTER: Parameter = Parameter {
+    name: "after",
+    meaning: "Only letters behind this origin, `STREAM/PARTITION/OFFSET`: `next` of the page before.",
+    is_required: false,
+    schema: Schema::Own(origin_schema),
+    example: "events.ndjson#1/0/4711",
+};
+const KNOWN: [Parameter; 4] = [CODE.parameter(), STATE.parameter(), Limit::PARAMETER, AFTER];
+
+fn origin_schema() -> Value {
+    json!({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+/[0-9]{1,9}/[0-9]{1,18}$"})
+}
+
+/// What the document says of [`list`].
+pub const LIST: Operation = Operation {
+    id: "list_dead_letters",
+    tag: Tag::DeadLetters,
+    summary: "Letters, in the order of their origins, page by page",
+    description: "Where a page is full, `next` is the `after` of the next one.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<List>)])],
+    links: &[Link {
+        name: "dead_letter",
+        operation: "show_dead_letter",
+        parameters: &[
+            ("tenant", "$request.path.tenant"),
+            ("stream", "$response.body#/dead_letters/0/origin_stream"),
+            ("partition", "$response.body#/dead_letters/0/origin_partition"),
+            ("offset", "$response.body#/dead_letters/0/origin_offset"),
+        ],
+    }],
+    ..Operation::get("/v1/tenants/{tenant}/dead-letters")
+};
+
+/// What the document says of [`counts`].
+pub const COUNTS: Operation = Operation {
+    id: "count_dead_letters",
+    tag: Tag::DeadLetters,
+    summary: "How many letters, by code and state",
+    description: "The most first.",
+    answers: &[Answer::ok(&[(JSON, schema::<Counts>)])],
+    ..Operation::get("/v1/tenants/{tenant}/dead-letters/counts")
+};
+
+/// What the document says of [`show`].
+pub const SHOW: Operation = Operation {
+    id: "show_dead_letter",
+    tag: Tag::DeadLetters,
+    summary: "One letter with its original and every attempt",
+    description: "With `accept: application/octet-stream`, the original bytes alone.",
+    answers: &[Answer::ok(&[(JSON, schema::<Shown>), (RAW, bytes)])],
+    missing: Some("The tenant has no such letter."),
+    ..Operation::get("/v1/tenants/{tenant}/dead-letters/{stream}/{partition}/{offset}")
+};
 
 /// Which letters to list.
 pub struct ListRequest {
@@ -27,22 +89,24 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let tenant = TenantId::of_path(path(parts, state).await?)?;
-        let params = Params::parse(parts.uri.query(), &["code", "state", Limit::NAME, "after"])?;
+        let params = Params::parse(parts.uri.query(), &KNOWN)?;
         let filter = Filter {
-            code: params.get("code").map(str::to_owned),
-            state: params.one_of("state", &["open", "replayed", "purged", "failed_again"])?,
+            code: CODE.read(&params)?.map(str::to_owned),
+            state: STATE.read(&params)?,
             origin: None,
-            after: params.get("after").map(|text| Origin::parse("after", text)).transpose()?,
+            after: params.get(AFTER.name).map(|text| Origin::parse(AFTER.name, text)).transpose()?,
         };
         Ok(Self { tenant, filter, limit: Limit::optional(&params)? })
     }
 }
 
 /// A page of letters, and where the next one begins.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLetterPage")]
 pub struct List {
+    /// At most `limit`.
     dead_letters: Vec<Letter>,
-    /// What to give as `after`; none where nothing follows.
+    /// What to give as `after`; null where nothing follows.
     next: Option<String>,
 }
 
@@ -77,8 +141,10 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantRequest {
 }
 
 /// Numbers by code and state.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLetterCounts")]
 pub struct Counts {
+    /// The most first.
     counts: Vec<Count>,
 }
 
@@ -120,19 +186,24 @@ fn wants_raw(headers: &HeaderMap) -> bool {
 }
 
 /// A letter with everything.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShownDeadLetter")]
 pub struct Shown {
     #[serde(flatten)]
     letter: Letter,
+    /// The bytes as they were sent.
     original: Original,
+    /// Every attempt to replay it, the first first.
     attempts: Vec<Attempt>,
 }
 
-/// The bytes as they were sent.
-#[derive(Serialize)]
+/// The bytes as they were sent; empty where they were purged.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Original {
+    /// Where they are UTF-8.
     Text(String),
+    /// Where they are not.
     Base64(String),
 }
 

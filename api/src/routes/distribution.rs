@@ -5,18 +5,31 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finite;
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
+use crate::params::filters::LABELS;
+use crate::params::parameter::{Parameter, Whole};
 use crate::params::scope::Scope;
-use crate::params::whole;
 use crate::query::Database;
 use crate::query::distribution::{self, QUANTILES};
 
-/// Bins where `bins` does not say so.
-const BINS: u32 = 20;
-const MOST_BINS: u32 = 200;
+const BINS: Whole =
+    Whole { name: "bins", meaning: "How many bins the histogram has.", most: 200, default: 20 };
+const KNOWN: [Parameter; 1] = [BINS.parameter()];
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "distribution",
+    summary: "How sentiment is spread",
+    description: "A histogram and quantiles of the scores, and the calls by label.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<Distribution>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/distribution")
+};
 
 /// What is spread.
 pub struct Request {
@@ -28,20 +41,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let (scope, params) = Scope::of_request(parts, state, &["bins"]).await?;
-        Ok(Self { scope, bins: whole(&params, "bins", MOST_BINS)?.unwrap_or(BINS) })
+        let (scope, params) = Scope::of_request(parts, state, &KNOWN).await?;
+        Ok(Self { scope, bins: BINS.read(&params)? })
     }
 }
 
 /// Scores, and calls by label.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Distribution {
+    /// The first moment that counts.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment that does not count any more.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
     /// How many events have a score.
     scored: u64,
-    /// The mean of those.
+    /// The mean of those; null where there are none.
     mean: Option<f64>,
+    /// Of the scores, between neighbours in proportion.
     quantiles: Vec<Quantile>,
     /// Bins of equal width from -1 to 1; a score on the edge of two counts in the upper one.
     histogram: Vec<Bin>,
@@ -49,22 +67,28 @@ pub struct Distribution {
     below: u64,
     /// Scores above 1.
     above: u64,
-    /// Calls by the label of their sentiment.
+    /// Calls by the label of their sentiment; those that none has are not there.
+    #[schemars(extend("propertyNames" = {"enum": LABELS}))]
     labels: BTreeMap<String, u64>,
 }
 
 /// The score below which this share of the scores lies.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Quantile {
+    /// The share, 0 to 1.
     level: f64,
+    /// The score; null where there are none.
     value: Option<f64>,
 }
 
 /// One bin.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Bin {
+    /// Its lower edge.
     from: f64,
+    /// Its upper edge.
     to: f64,
+    /// How many scores lie in it.
     events: u64,
 }
 

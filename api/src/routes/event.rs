@@ -4,12 +4,15 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::finite;
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
+use crate::params::filters::TYPES;
 use crate::params::range::show;
 use crate::params::{Params, TenantId, event_id, path};
 use crate::query::Database;
@@ -17,6 +20,16 @@ use crate::query::event::{self, Annotation, Stored};
 
 /// Times of one id, and annotations of those, at most.
 const MOST: u32 = 100;
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "show_event",
+    summary: "One event with its payload and every annotation",
+    description: "The same id with another time is another event; then all of them are there, at most 100.",
+    answers: &[Answer::ok(&[(JSON, schema::<Shown>)])],
+    missing: Some("The tenant has no such event."),
+    ..Operation::get("/v1/tenants/{tenant}/events/{id}")
+};
 
 /// Which event.
 pub struct Request {
@@ -35,18 +48,28 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
 }
 
 /// What has this id: one event, unless it was sent with several times.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ShownEvent")]
 pub struct Shown {
+    /// Their id.
     event_id: Uuid,
     /// The newest first.
     events: Vec<Event>,
 }
 
-#[derive(Serialize)]
+/// One event.
+#[derive(Serialize, JsonSchema)]
 struct Event {
+    /// When it happened, to the microsecond, in UTC.
+    #[schemars(extend("format" = "date-time"))]
     timestamp: String,
+    /// What it is.
+    #[schemars(extend("enum" = TYPES))]
     event_type: String,
+    /// When the connector read it, to the millisecond, in UTC.
+    #[schemars(extend("format" = "date-time"))]
     processed_at: String,
+    /// What the SmartModule made of it.
     annotation: First,
     /// What later annotators said, by annotator and version.
     later_annotations: Vec<Later>,
@@ -55,27 +78,41 @@ struct Event {
 }
 
 /// The annotation that the SmartModule made.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Annotation")]
 struct First {
+    /// The score, from -1 to 1; null where there is none. (Scores of the keyword rules have no bounds.)
     sentiment: Option<f64>,
+    /// Its label; null where the keyword rules made the score.
     label: Option<String>,
+    /// The language in which the text was read; null where there is none.
     language: Option<String>,
+    /// Which version of the annotation it is.
     version: u32,
-    /// Probabilities, tokens, the course of the conversation.
+    /// Probabilities, tokens, the course of the conversation; null where the keyword rules made the score.
     explanation: Option<Document>,
 }
 
-#[derive(Serialize)]
+/// What a later annotator said.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LaterAnnotation")]
 struct Later {
+    /// Who said it.
     annotator: String,
+    /// In which version.
     version: u32,
+    /// When, to the millisecond, in UTC.
+    #[schemars(extend("format" = "date-time"))]
     created_at: String,
+    /// The score; null where it gave none.
     sentiment: Option<f64>,
+    /// All that it said.
     annotation: Document,
 }
 
-/// JSON as it stands in a table.
-#[derive(Serialize)]
+/// JSON as it was written. What is none stands here as a text.
+#[derive(Serialize, JsonSchema)]
+#[schemars(with = "serde_json::Value")]
 #[serde(untagged)]
 enum Document {
     Json(Box<RawValue>),

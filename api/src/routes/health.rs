@@ -2,14 +2,38 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, Tag, schema};
 use crate::query::{Database, health};
 
+/// What the document says of [`live`].
+pub const LIVE: Operation = Operation {
+    id: "live",
+    tag: Tag::Operation,
+    summary: "Whether the process answers",
+    description: "It does as long as the process runs, whatever ClickHouse does.",
+    answers: &[Answer::ok(&[(JSON, schema::<Status>)])],
+    ..Operation::get("/healthz")
+};
+
+/// What the document says of [`ready`].
+pub const READY: Operation = Operation {
+    id: "ready",
+    tag: Tag::Operation,
+    summary: "Whether requests can be served",
+    description: "ClickHouse answers and has the tables; else 503 with the reason.",
+    answers: &[Answer::ok(&[(JSON, schema::<Status>)])],
+    ..Operation::get("/readyz")
+};
+
 /// A state in one word.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
+    /// `ok`, or `ready`.
+    #[schemars(extend("enum" = ["ok", "ready"]))]
     status: &'static str,
 }
 

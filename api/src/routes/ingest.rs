@@ -7,14 +7,50 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::{Schema, SchemaGenerator};
 use tokio::task::spawn_blocking;
 
 use super::dead_letters::TenantRequest;
 use crate::error::Error;
 use crate::ingest::documents::{Form, split};
-use crate::ingest::outcome::{Sorted, answer, sort};
+use crate::ingest::outcome::{Results, Sorted, answer, sort};
 use crate::ingest::{self, Ingest};
 use crate::metrics::Metrics;
+use crate::openapi::operation::{self, Answer, JSON, Operation, Tag, schema, text as any_text};
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "post_events",
+    tag: Tag::Ingest,
+    summary: "Takes events, one or many",
+    description: "Answered once what is good is durable; every event has a result of its own. Where `api.ingest.mode` is off, \
+        as it is by default, it is a 405. An event is known by tenant, `event_id` and `timestamp`, so that sending it again does \
+        not double it.",
+    body: Some(operation::Body {
+        is_required: true,
+        meaning: "One event, an array of them, or one a line. Each must be of this tenant.",
+        content: &[("application/json", events), ("application/x-ndjson", any_text)],
+        example: "",
+    }),
+    answers: &[
+        Answer {
+            status: 202,
+            meaning: "All are accepted, which says durable.",
+            content: &[(JSON, schema::<Results>)],
+        },
+        Answer {
+            status: 207,
+            meaning: "Some are accepted; `results` says which.",
+            content: &[(JSON, schema::<Results>)],
+        },
+    ],
+    ..Operation::post("/v1/tenants/{tenant}/events")
+};
+
+/// An event is held against its contract by the handler, which gives every fault a code.
+fn events(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": ["object", "array"]})
+}
 
 /// How long a body may take to arrive, so that slow ones do not keep the places of others.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
@@ -28,9 +64,9 @@ pub async fn post(
     State(metrics): State<Metrics>,
     request: Request,
 ) -> Result<Response, Error> {
-    let intake = Arc::clone(ingest.intake()?);
     let (mut parts, body) = request.into_parts();
     let TenantRequest { tenant } = TenantRequest::from_request_parts(&mut parts, &()).await?;
+    let intake = Arc::clone(ingest.intake()?);
     let form =
         Form::of(text(&parts.headers, header::CONTENT_TYPE), text(&parts.headers, header::CONTENT_ENCODING))?;
     intake.has_room()?;

@@ -13,15 +13,31 @@ use axum::response::{IntoResponse, Response};
 use crate::access::ValidUntil;
 use crate::error::Error;
 use crate::live::{Live, View};
-use crate::params::{Params, TenantId, path, whole};
+use crate::openapi::operation::{Answer, Operation, text as any_text};
+use crate::params::parameter::{Parameter, Whole};
+use crate::params::{Params, TenantId, path};
 use crate::server::Stopping;
 
-const WINDOW: &str = "window";
-const EVERY: &str = "every";
-const DEFAULT_WINDOW: u32 = 5;
-const DEFAULT_EVERY: u32 = 2;
-/// Minutes of the window, and seconds between two messages.
-const MOST: u32 = 60;
+const WINDOW: Whole =
+    Whole { name: "window", meaning: "Minutes that are looked back, of arrival.", most: 60, default: 5 };
+const EVERY: Whole = Whole { name: "every", meaning: "Seconds between two messages.", most: 60, default: 2 };
+const KNOWN: [Parameter; 2] = [WINDOW.parameter(), EVERY.parameter()];
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "live_stream",
+    summary: "What arrives, as it arrives",
+    description: "Server-sent events. `window`: what arrived in the last minutes and is not older than a day by its own \
+        time, and what of it is new since the message before. `error`: a problem; the stream goes on, unless the API stops \
+        or the credential expires.",
+    parameters: &KNOWN,
+    answers: &[Answer {
+        status: 200,
+        meaning: "A stream that does not end.",
+        content: &[("text/event-stream", any_text)],
+    }],
+    ..Operation::get("/v1/tenants/{tenant}/live")
+};
 
 /// What to look at.
 pub struct Request(View);
@@ -31,11 +47,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let tenant = TenantId::of_path(path(parts, state).await?)?;
-        let params = Params::parse(parts.uri.query(), &[WINDOW, EVERY])?;
+        let params = Params::parse(parts.uri.query(), &KNOWN)?;
         Ok(Self(View {
             tenant: tenant.as_str().to_owned(),
-            window: whole(&params, WINDOW, MOST)?.unwrap_or(DEFAULT_WINDOW),
-            every: whole(&params, EVERY, MOST)?.unwrap_or(DEFAULT_EVERY),
+            window: WINDOW.read(&params)?,
+            every: EVERY.read(&params)?,
         }))
     }
 }

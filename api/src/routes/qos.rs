@@ -2,38 +2,67 @@
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::agents::Request;
+use super::agents::{KNOWN, Request};
 use super::finite;
 use crate::error::Error;
 use crate::interval::student;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
 use crate::query::Database;
 use crate::query::qos;
 
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "qos",
+    summary: "What was measured of the quality of service",
+    description: "By metric and unit; those with the most measurements come first.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<Qos>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/qos")
+};
+
 /// The metrics with the most measurements.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Qos {
+    /// The first moment that counts.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment that does not count any more.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
     /// How many there are; the same metric in another unit is another one.
     total: u64,
+    /// The most measured first, at most `limit`.
     metrics: Vec<Metric>,
 }
 
-#[derive(Serialize)]
+/// One metric in one unit; all values are in that unit.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "QosMetric")]
 struct Metric {
+    /// Its name.
     metric: Option<String>,
+    /// Its unit; null where none is named.
     unit: Option<String>,
+    /// How many measurements.
     measurements: u64,
-    /// The mean with its 95 % interval.
+    /// Their mean.
     mean: Option<f64>,
+    /// The lower end of its 95 % interval; null where there is only one measurement.
     mean_lower: Option<f64>,
+    /// The upper end; null likewise.
     mean_upper: Option<f64>,
+    /// The smallest.
     min: Option<f64>,
+    /// What 5 % stay below.
     p5: Option<f64>,
+    /// The median.
     p50: Option<f64>,
+    /// What 95 % stay below.
     p95: Option<f64>,
+    /// The largest.
     max: Option<f64>,
 }
 

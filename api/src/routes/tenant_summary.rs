@@ -5,13 +5,25 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::mean;
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
 use crate::params::scope::Scope;
 use crate::query::Database;
 use crate::query::tenant_summary::{self, Part};
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "tenant_summary",
+    summary: "How many events, and how the customers felt, beside the period before",
+    description: "The period before has the same length and ends where the range begins. A tenant that is not known \
+        has no events.",
+    answers: &[Answer::ok(&[(JSON, schema::<Summary>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/summary")
+};
 
 /// What to sum up.
 pub struct Request(Scope);
@@ -26,34 +38,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
 }
 
 /// Two periods of the same length.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantSummary")]
 pub struct Summary {
+    /// The range that was asked about.
     current: Period,
     /// The period that ends where the current one begins.
     previous: Period,
 }
 
 /// From a time up to, and not with, another.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Period {
+    /// The first moment of it.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment after it.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
     #[serde(flatten)]
     all: Sum,
+    /// The same for each type of event that occurs, by its name.
     by_type: BTreeMap<String, Sum>,
     /// Calls by the label of their sentiment.
     labels: BTreeMap<String, u64>,
 }
 
 /// Events together.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 struct Sum {
+    /// How many there are.
     events: u64,
     /// How many of them have a score.
     scored: u64,
-    /// The mean of those scores.
+    /// The mean of those scores, from -1 to 1; null where there are none. (Scores of the keyword rules have no bounds.)
     sentiment: Option<f64>,
-    /// The share of negative ones among those.
+    /// The share of negative ones among those, 0 to 1; null where there are none.
     negative_share: Option<f64>,
 }
 

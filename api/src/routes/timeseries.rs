@@ -5,21 +5,48 @@ use std::collections::HashMap;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finite;
 use crate::error::Error;
+use crate::openapi::operation::{Answer, JSON, Operation, schema};
 use crate::params::buckets::{Buckets, Granularity};
 use crate::params::choice::{Dimension, Kind, Metric};
+use crate::params::parameter::{OneOf, Parameter, Whole};
 use crate::params::range::Range;
 use crate::params::scope::Scope;
-use crate::params::whole;
 use crate::query::Database;
 use crate::query::timeseries::{self, Bucket};
 
-/// Groups that are shown where `limit` does not say so.
-const GROUPS: u32 = 10;
-const MOST_GROUPS: u32 = 100;
+const GROUP_BY: OneOf = OneOf {
+    name: "group_by",
+    meaning: "One series for each value of this dimension. Without it, one series of all events.",
+    values: &Dimension::NAMES,
+};
+const COMPARE: OneOf = OneOf {
+    name: "compare",
+    meaning: "`previous`: also as many buckets of the period before.",
+    values: &["previous"],
+};
+const LIMIT: Whole = Whole {
+    name: "limit",
+    meaning: "How many groups are shown at most, those with the most events.",
+    most: 100,
+    default: 10,
+};
+const KNOWN: [Parameter; 5] =
+    [Metric::PARAMETER, Granularity::PARAMETER, GROUP_BY.parameter(), COMPARE.parameter(), LIMIT.parameter()];
+
+/// What the document says of it.
+pub const OPERATION: Operation = Operation {
+    id: "timeseries",
+    summary: "A metric by hour, day, week or month, for each group, beside the period before",
+    description: "Every bucket of the range is there, those without events too.",
+    parameters: &KNOWN,
+    answers: &[Answer::ok(&[(JSON, schema::<Timeseries>)])],
+    ..Operation::analytic("/v1/tenants/{tenant}/timeseries")
+};
 
 /// Which series.
 pub struct Request {
@@ -35,46 +62,60 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let own = [Metric::NAME, Granularity::NAME, "group_by", "compare", "limit"];
-        let (scope, params) = Scope::of_request(parts, state, &own).await?;
+        let (scope, params) = Scope::of_request(parts, state, &KNOWN).await?;
         let (metric, granularity) = (Metric::optional(&params)?, Granularity::optional(&params)?);
-        let group_by = Dimension::optional(&params, "group_by")?;
+        let group_by = Dimension::optional(&params, &GROUP_BY)?;
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || group_by == Some(Dimension::QosMetric))?;
-        let is_compared = params.one_of("compare", &["previous"])?.is_some();
+        let is_compared = COMPARE.read(&params)?.is_some();
         let buckets = Buckets::cut(&scope.range, granularity, is_compared)?;
-        let limit = whole(&params, "limit", MOST_GROUPS)?.unwrap_or(GROUPS);
+        let limit = LIMIT.read(&params)?;
         Ok(Self { scope, metric, granularity, group_by, buckets, limit })
     }
 }
 
 /// A series for each group.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Timeseries {
+    /// What is measured.
+    #[schemars(extend("enum" = Metric::NAMES))]
     metric: &'static str,
+    /// How long a bucket is.
+    #[schemars(extend("enum" = Granularity::NAMES))]
     granularity: &'static str,
+    /// What it is grouped by; null where nothing is.
     group_by: Option<&'static str>,
+    /// The first moment that counts.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment that does not count any more.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
     /// With a comparison: what it is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Span>,
     /// How many groups there are; those with the most events are shown.
     groups: u64,
+    /// The most events first.
     series: Vec<Series>,
 }
 
 /// From a time up to, and not with, another.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Span {
+    /// The first moment of it.
+    #[schemars(extend("format" = "date-time"))]
     from: String,
+    /// The first moment after it.
+    #[schemars(extend("format" = "date-time"))]
     to: String,
 }
 
 /// One group.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Series {
-    /// The value of the dimension; none where nothing is grouped.
+    /// The value of the dimension; null where nothing is grouped.
     group: Option<String>,
+    /// Every bucket, in the order of time.
     points: Vec<Point>,
     /// With a comparison: as many points of the period before.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,13 +123,16 @@ struct Series {
 }
 
 /// One bucket; what of it lies outside of the range does not count.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Point {
+    /// Where the bucket begins, which may lie before the range.
+    #[schemars(extend("format" = "date-time"))]
     start: String,
+    /// How many events it has.
     events: u64,
     /// How many of them say something about the metric.
     of: u64,
-    /// The metric of those; none where there are none.
+    /// The metric of those, in its own unit; null where there are none.
     value: Option<f64>,
 }
 

@@ -96,6 +96,15 @@ pub(crate) fn fuzz(workspace: &Workspace, minutes: u64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// `cargo xtask openapi`
+pub(crate) fn openapi(workspace: &Workspace) -> Result<ExitCode> {
+    let mut test = workspace.cargo(&["test", "--release", "--package", "voc-api", "--lib"]);
+    test.args(["openapi::tests::the_document_in_the_repository"]).env("VOC_WRITE_OPENAPI", "1");
+    run(test.stdout(std::io::stderr()), "the test that writes the document")?;
+    println!("{}", workspace.root.join("api/openapi.json").display());
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Where the parts lie that were built, fetched or found.
 #[derive(Default)]
 pub(crate) struct Places {

@@ -60,6 +60,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Write `api/openapi.json` anew from the code of the API
+    Openapi,
     /// Feed the transform random and mutated events for a while
     Fuzz {
         /// How long, in minutes
@@ -99,6 +101,7 @@ fn run(command: Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Bench { args } => commands::bench(workspace, &args),
         Command::Chaos { args } => commands::chaos(workspace, &args),
         Command::Train { args } => commands::train(workspace, &args),
+        Command::Openapi => commands::openapi(workspace),
         Command::Fuzz { minutes } => commands::fuzz(workspace, minutes),
         Command::Become { .. } => unreachable!("handled before a workspace is looked for"),
     }
