@@ -18,6 +18,7 @@ pub mod buckets;
 pub mod choice;
 pub mod cursor;
 pub mod filters;
+pub mod format;
 pub mod range;
 pub mod scope;
 
@@ -152,7 +153,7 @@ impl Days {
 
 /// How many rows an answer has at most, 1 to 1000.
 #[derive(Debug, PartialEq)]
-pub struct Limit(u32);
+pub struct Limit(Option<u32>);
 
 impl Limit {
     /// Name of the parameter.
@@ -161,17 +162,22 @@ impl Limit {
     const DEFAULT: u32 = 100;
     const MOST: u32 = 1_000;
 
-    /// Takes the parameter `limit`, 100 where it is not given.
+    /// Takes the parameter `limit`; where it is not given, 100, or for an export every row.
     ///
     /// # Errors
     /// A 400 if it is not a whole number in range.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        Ok(Self(whole(params, Self::NAME, Self::MOST)?.unwrap_or(Self::DEFAULT)))
+        Ok(Self(whole(params, Self::NAME, Self::MOST)?))
     }
 
     /// The number of rows.
     pub fn get(&self) -> u32 {
-        self.0
+        self.0.unwrap_or(Self::DEFAULT)
+    }
+
+    /// The number of rows of an export: every one where it is not given.
+    pub fn of_export(&self) -> u32 {
+        self.0.unwrap_or(u32::MAX)
     }
 }
 

@@ -19,6 +19,7 @@ pub mod dead_letters;
 pub mod distribution;
 pub mod event;
 pub mod events;
+pub mod export;
 pub mod expression;
 pub mod health;
 pub mod jobs;

@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::query::Database;
+use crate::query::export::Exports;
+use crate::routes::export::divert;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, metrics, summary};
 
@@ -56,6 +58,7 @@ pub enum BuildError {
 pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
     let shared = Shared { database: Database::new(clickhouse, &api.limits), metrics: Metrics::new()? };
+    let exports = Exports::new(&shared.database, &api.limits);
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits: Limits::new(&api.limits) };
     Ok(Router::new()
         .route("/healthz", get(health::live))
@@ -78,6 +81,7 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
         .route("/v1/tenants/{tenant}/dead-letters/replay", post(dead_letter_jobs::replay))
         .route("/v1/tenants/{tenant}/dead-letters/purge", post(dead_letter_jobs::purge))
         .route("/v1/tenants/{tenant}/dead-letters/jobs/{id}", get(dead_letter_jobs::job))
+        .route_layer(middleware::from_fn_with_state(exports, divert))
         .route_layer(middleware::from_fn_with_state(Arc::new(guard), admit))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)

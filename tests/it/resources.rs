@@ -2,6 +2,7 @@
 //! late and more than once, through the real connector and engine.
 
 mod access;
+mod exports;
 mod hostile;
 mod listed;
 mod loaded;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::choice::Dimension;
 use super::filters::Filters;
+use super::format::Format;
 use super::range::Range;
 use super::{Params, TenantId, path};
 use crate::error::Error;
@@ -32,7 +33,7 @@ impl Scope {
     ) -> Result<(Self, Params), Error> {
         let tenant = TenantId::of_path(path(parts, state).await?)?;
         let dimensions = Dimension::ALL.map(|(name, _)| name);
-        let known = [own, Range::NAMES.as_slice(), dimensions.as_slice()].concat();
+        let known = [own, &[Format::NAME], Range::NAMES.as_slice(), dimensions.as_slice()].concat();
         let params = Params::parse(parts.uri.query(), &known)?;
         let range = Range::optional(&params, Timestamp::now().as_microsecond())?;
         let filters = Filters::optional(&params)?;

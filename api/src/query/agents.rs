@@ -1,6 +1,7 @@
 //! What each agent did, and how the customers of its calls felt.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{CALL_DURATION, NEGATIVE, SETTINGS, dimension, value};
@@ -39,7 +40,7 @@ pub struct Agent {
     pub groups: u64,
 }
 
-fn sql(scope: &Scope) -> String {
+pub(super) fn sql(scope: &Scope) -> String {
     let (agent, success) = (dimension(Dimension::Agent), value(Metric::ToolSuccess));
     format!(
         "SELECT {agent} AS agent, count() AS events, countIf(event_type = 'call') AS calls,
@@ -59,8 +60,13 @@ fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Agent>, Error> {
-    let query = bind(database.client.query(&sql(scope)), scope).param("limit", limit.get());
+    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
+    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A metric of each value of a dimension, with what is needed to say how sure it is.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, dimension, value};
@@ -26,7 +27,7 @@ pub struct Group {
     pub groups: u64,
 }
 
-fn sql(scope: &Scope, metric: Metric, by: Dimension) -> String {
+pub(super) fn sql(scope: &Scope, metric: Metric, by: Dimension) -> String {
     let (name, value, source) = (dimension(by), value(metric), source(scope, false));
     format!(
         "SELECT {name} AS name, count() AS events, count({value}) AS valued, avg({value}) AS mean,
@@ -49,9 +50,13 @@ pub async fn fetch(
     least: u32,
     most: u32,
 ) -> Result<Vec<Group>, Error> {
-    let query = bind(database.client.query(&sql(scope, metric, by)), scope);
-    let query = query.param("least", least).param("most", most);
+    let query = bound(database.client.query(&sql(scope, metric, by)), scope, least, most);
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, least: u32, most: u32) -> Query {
+    bind(query, scope).param("least", least).param("most", most)
 }
 
 #[cfg(test)]

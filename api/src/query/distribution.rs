@@ -1,6 +1,7 @@
 //! How scores are spread: a histogram, quantiles, labels.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, dimension};
@@ -27,7 +28,7 @@ pub struct Spread {
     pub labels: Vec<(String, u64)>,
 }
 
-fn sql(scope: &Scope) -> String {
+pub(super) fn sql(scope: &Scope) -> String {
     let levels = QUANTILES.map(|level| level.to_string()).join(", ");
     let (label, source) = (dimension(Dimension::Label), source(scope, false));
     // A score of exactly 1 belongs into the last bin. The edges decide, as the answer names them: a division may come
@@ -55,8 +56,13 @@ fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, bins: u32) -> Result<Spread, Error> {
-    let query = bind(database.client.query(&sql(scope)), scope).param("bins", bins);
+    let query = bound(database.client.query(&sql(scope)), scope, bins);
     Database::within(ANSWER_LIMIT, query.fetch_one()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, bins: u32) -> Query {
+    bind(query, scope).param("bins", bins)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Events of a tenant, the newest first, page by page.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, TEXT, dimension};
@@ -33,15 +34,16 @@ pub struct Found {
     pub excerpt: String,
 }
 
-fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
-    let [label, language, agent, channel] =
-        [Dimension::Label, Dimension::Language, Dimension::Agent, Dimension::Channel].map(dimension);
+/// Where in its text an event has what is searched for, from 1; 0 where it has not.
+fn place() -> String {
+    format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})")
+}
+
+/// The table with every condition of the request.
+pub(super) fn conditions(scope: &Scope, is_searched: bool, is_after: bool) -> String {
     let mut conditions = source(scope, false);
-    let mut from = "1".to_owned();
     if is_searched {
-        let place = format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})");
-        conditions.push_str(&format!(" AND {place} > 0"));
-        from = format!("greatest(1, toInt64({place}) - 80)");
+        conditions.push_str(&format!(" AND {} > 0", place()));
     }
     if is_after {
         conditions.push_str(
@@ -49,6 +51,17 @@ fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
             AND (ts, event_id) < (fromUnixTimestamp64Micro({after_time:Int64}), {after_id:UUID})",
         );
     }
+    conditions
+}
+
+fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
+    let [label, language, agent, channel] =
+        [Dimension::Label, Dimension::Language, Dimension::Agent, Dimension::Channel].map(dimension);
+    let conditions = conditions(scope, is_searched, is_after);
+    let from = match is_searched {
+        true => format!("greatest(1, toInt64({}) - 80)", place()),
+        false => "1".to_owned(),
+    };
     format!(
         "SELECT toString(event_id) AS id, toUnixTimestamp64Micro(ts) AS micros, toString(event_type) AS event_kind,
             sentiment AS score, {label} AS label, {language} AS language, {agent} AS agent, {channel} AS channel,
@@ -69,14 +82,26 @@ pub async fn fetch(
     limit: u32,
 ) -> Result<Vec<Found>, Error> {
     let sql = sql(scope, search.is_some(), after.is_some());
-    let mut query = bind(database.client.query(&sql), scope).param("limit", limit);
+    let query = bound(database.client.query(&sql), scope, search, after, limit);
+    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(
+    query: Query,
+    scope: &Scope,
+    search: Option<&str>,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Query {
+    let mut query = bind(query, scope).param("limit", limit);
     if let Some(search) = search {
         query = query.param("search", search);
     }
     if let Some(after) = after {
         query = query.param("after_time", after.time).param("after_id", after.event_id.to_string());
     }
-    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+    query
 }
 
 #[cfg(test)]

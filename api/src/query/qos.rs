@@ -1,6 +1,7 @@
 //! What was measured of the quality of service, by metric and unit.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, UNIT, dimension, value};
@@ -33,7 +34,7 @@ pub struct Measured {
     pub groups: u64,
 }
 
-fn sql(scope: &Scope) -> String {
+pub(super) fn sql(scope: &Scope) -> String {
     let (metric, value) = (dimension(Dimension::QosMetric), value(Metric::QosValue));
     format!(
         "SELECT {metric} AS metric, {UNIT} AS unit, count({value}) AS measurements, avg({value}) AS mean,
@@ -50,8 +51,13 @@ fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Measured>, Error> {
-    let query = bind(database.client.query(&sql(scope)), scope).param("limit", limit.get());
+    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
+    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! How many events a tenant had, and how its customers felt, beside the period before.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{NEGATIVE, SETTINGS};
@@ -27,7 +28,7 @@ pub struct Part {
     pub negative: u64,
 }
 
-fn sql(scope: &Scope) -> String {
+pub(super) fn sql(scope: &Scope) -> String {
     format!(
         "SELECT toString(event_type) AS event_kind, toString(sentiment_label) AS label,
             CAST(ts >= fromUnixTimestamp64Micro({{from:Int64}}), 'Bool') AS is_current,
@@ -43,10 +44,14 @@ fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope) -> Result<Vec<Part>, Error> {
-    let before = scope.range.before();
-    let query = bind(database.client.query(&sql(scope)), scope);
-    let query = bind_before(query, before.from, before.to);
+    let query = bound(database.client.query(&sql(scope)), scope);
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope) -> Query {
+    let before = scope.range.before();
+    bind_before(bind(query, scope), before.from, before.to)
 }
 
 #[cfg(test)]

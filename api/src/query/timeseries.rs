@@ -1,6 +1,7 @@
 //! A metric over time, one series for each group.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, dimension, value};
@@ -26,7 +27,7 @@ pub struct Group {
     pub groups: u64,
 }
 
-fn sql(scope: &Scope, metric: Metric, by: Option<Dimension>, and_before: bool) -> String {
+pub(super) fn sql(scope: &Scope, metric: Metric, by: Option<Dimension>, and_before: bool) -> String {
     let name = by.map_or("CAST(NULL, 'Nullable(String)')", dimension);
     let only = if by.is_some() { format!("AND isNotNull({name})") } else { String::new() };
     let (value, source) = (value(metric), source(scope, and_before));
@@ -54,14 +55,20 @@ pub async fn fetch(
     limit: u32,
 ) -> Result<Vec<Group>, Error> {
     let sql = sql(scope, metric, by, buckets.before.is_some());
-    let mut query = bind(database.client.query(&sql), scope)
+    let query = bound(database.client.query(&sql), scope, buckets, limit);
+    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, buckets: &Buckets, limit: u32) -> Query {
+    let query = bind(query, scope)
         .param("starts", &buckets.starts)
         .param("current", buckets.current()[0])
         .param("limit", limit);
-    if let Some(before) = &buckets.before {
-        query = bind_before(query, before.from, before.to);
+    match &buckets.before {
+        Some(before) => bind_before(query, before.from, before.to),
+        None => query,
     }
-    Database::within(ANSWER_LIMIT, query.fetch_all()).await
 }
 
 #[cfg(test)]

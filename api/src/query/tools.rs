@@ -1,6 +1,7 @@
 //! How often each tool was invoked, succeeded, and how long it took.
 
 use clickhouse::Row;
+use clickhouse::query::Query;
 use serde::Deserialize;
 
 use super::expression::{SETTINGS, dimension, value};
@@ -33,7 +34,7 @@ pub struct Tool {
     pub groups: u64,
 }
 
-fn sql(scope: &Scope) -> String {
+pub(super) fn sql(scope: &Scope) -> String {
     let (tool, agent) = (dimension(Dimension::Tool), dimension(Dimension::Agent));
     let (success, latency) = (value(Metric::ToolSuccess), value(Metric::Latency));
     format!(
@@ -52,8 +53,13 @@ fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Tool>, Error> {
-    let query = bind(database.client.query(&sql(scope)), scope).param("limit", limit.get());
+    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
+    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]

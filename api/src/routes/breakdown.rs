@@ -19,17 +19,17 @@ use crate::query::breakdown::{self, Group};
 const GROUPS: u32 = 10;
 const MOST_GROUPS: u32 = 100;
 /// More groups than this are not compared, the smallest left out.
-const COMPARED: u32 = 10_000;
+pub(super) const COMPARED: u32 = 10_000;
 const MOST_NEEDED: u32 = 1_000_000;
 
 /// What to break down.
 pub struct Request {
-    scope: Scope,
-    metric: Metric,
-    by: Dimension,
-    limit: u32,
+    pub(super) scope: Scope,
+    pub(super) metric: Metric,
+    pub(super) by: Dimension,
+    pub(super) limit: Option<u32>,
     /// Groups with fewer events that have a value do not count.
-    min_events: u32,
+    pub(super) min_events: u32,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
@@ -41,7 +41,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
         let metric = Metric::optional(&params)?;
         let by = required(Dimension::optional(&params, "by")?, "by")?;
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || by == Dimension::QosMetric)?;
-        let limit = whole(&params, "limit", MOST_GROUPS)?.unwrap_or(GROUPS);
+        let limit = whole(&params, "limit", MOST_GROUPS)?;
         let min_events = whole(&params, "min_events", MOST_NEEDED)?.unwrap_or(1);
         Ok(Self { scope, metric, by, limit, min_events })
     }
@@ -120,6 +120,7 @@ fn ends(mut all: Vec<Ranked>, limit: u32, is_top: bool) -> Vec<Ranked> {
 /// A 400 for a bad parameter, a 503 while ClickHouse does not answer.
 pub async fn get(State(database): State<Database>, request: Request) -> Result<Json<Breakdown>, Error> {
     let Request { scope, metric, by, limit, min_events } = request;
+    let limit = limit.unwrap_or(GROUPS);
     let found = breakdown::fetch(&database, &scope, metric, by, min_events, COMPARED).await?;
     let groups = found.first().map_or(0, |group| group.groups);
     let all: Vec<Ranked> = found.into_iter().map(|group| ranked(group, metric.kind())).collect();

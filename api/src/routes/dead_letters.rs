@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::params::format::Format;
 use crate::params::{Limit, Origin, Params, TenantId, path};
 use crate::query::Database;
 use crate::query::dead_letters::{self, Attempt, Count, Filter, Letter};
@@ -17,9 +18,9 @@ const RAW: &str = "application/octet-stream";
 
 /// Which letters to list.
 pub struct ListRequest {
-    tenant: TenantId,
-    filter: Filter,
-    limit: Limit,
+    pub(super) tenant: TenantId,
+    pub(super) filter: Filter,
+    pub(super) limit: Limit,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
@@ -27,7 +28,8 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let tenant = TenantId::of_path(path(parts, state).await?)?;
-        let params = Params::parse(parts.uri.query(), &["code", "state", Limit::NAME, "after"])?;
+        let params =
+            Params::parse(parts.uri.query(), &["code", "state", Limit::NAME, "after", Format::NAME])?;
         let filter = Filter {
             code: params.get("code").map(str::to_owned),
             state: params.one_of("state", &["open", "replayed", "purged", "failed_again"])?,

@@ -20,8 +20,8 @@ const MOST_BINS: u32 = 200;
 
 /// What is spread.
 pub struct Request {
-    scope: Scope,
-    bins: u32,
+    pub(super) scope: Scope,
+    pub(super) bins: u32,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {

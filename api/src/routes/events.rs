@@ -21,10 +21,10 @@ const LONGEST_SEARCH: usize = 200;
 
 /// Which events.
 pub struct Request {
-    scope: Scope,
-    search: Option<String>,
-    cursor: Option<Cursor>,
-    limit: Limit,
+    pub(super) scope: Scope,
+    pub(super) search: Option<String>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) limit: Limit,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {

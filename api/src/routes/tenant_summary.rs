@@ -15,7 +15,7 @@ use crate::query::Database;
 use crate::query::tenant_summary::{self, Part};
 
 /// What to sum up.
-pub struct Request(Scope);
+pub struct Request(pub(super) Scope);
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;

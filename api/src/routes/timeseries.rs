@@ -23,12 +23,12 @@ const MOST_GROUPS: u32 = 100;
 
 /// Which series.
 pub struct Request {
-    scope: Scope,
-    metric: Metric,
+    pub(super) scope: Scope,
+    pub(super) metric: Metric,
     granularity: Granularity,
-    group_by: Option<Dimension>,
-    buckets: Buckets,
-    limit: u32,
+    pub(super) group_by: Option<Dimension>,
+    pub(super) buckets: Buckets,
+    pub(super) limit: Option<u32>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || group_by == Some(Dimension::QosMetric))?;
         let is_compared = params.one_of("compare", &["previous"])?.is_some();
         let buckets = Buckets::cut(&scope.range, granularity, is_compared)?;
-        let limit = whole(&params, "limit", MOST_GROUPS)?.unwrap_or(GROUPS);
+        let limit = whole(&params, "limit", MOST_GROUPS)?;
         Ok(Self { scope, metric, granularity, group_by, buckets, limit })
     }
 }
@@ -113,7 +113,8 @@ fn points(starts: &[u32], found: &[Bucket], metric: Metric, range: &Range) -> Ve
 /// A 400 for a bad parameter, a 503 while ClickHouse does not answer.
 pub async fn get(State(database): State<Database>, request: Request) -> Result<Json<Timeseries>, Error> {
     let Request { scope, metric, granularity, group_by, buckets, limit } = request;
-    let found = timeseries::fetch(&database, &scope, metric, group_by, &buckets, limit).await?;
+    let found =
+        timeseries::fetch(&database, &scope, metric, group_by, &buckets, limit.unwrap_or(GROUPS)).await?;
     let range = &scope.range;
     let one = |group: Option<String>, found: &[Bucket]| Series {
         group,
