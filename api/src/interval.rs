@@ -12,7 +12,7 @@ pub const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// Above this many degrees of freedom, the quantile of Student's t is that of the normal distribution and the two
 /// [`MANY_TERMS`], to eight digits.
-pub const FEW: u64 = 1_000;
+pub const FEW: u32 = 1_000;
 
 /// What is divided by the degrees of freedom, and by their square: (z³ + z) / 4 and (5z⁵ + 16z³ + 3z) / 96
 /// (Abramowitz and Stegun, 26.7.5), with z the normal quantile.
@@ -51,7 +51,7 @@ pub fn student(mean: f64, variance: f64, events: u64) -> Option<Interval> {
 /// The 97.5 % quantile of Student's t with so many degrees of freedom.
 #[allow(clippy::cast_precision_loss, reason = "numbers of events lie far below 2^52")]
 fn quantile(freedom: u64) -> Option<f64> {
-    if freedom > FEW {
+    if freedom > u64::from(FEW) {
         let [first, second] = MANY_TERMS;
         return Some(NORMAL + first / freedom as f64 + second / (freedom as f64).powi(2));
     }
@@ -67,7 +67,7 @@ pub fn quantiles_of_few() -> &'static [f64] {
             let distribution = StudentsT::new(0.0, 1.0, f64::from(freedom)).ok()?;
             Some(distribution.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)))
         };
-        (1_u32..).take(FEW as usize).map_while(quantile).collect()
+        (1..=FEW).map_while(quantile).collect()
     });
     &QUANTILES
 }

@@ -146,7 +146,7 @@ mod tests {
         for query in ["?format=", "?format=CSV", "?format=xlsx", "?format=csv%00", "?format=%FF"] {
             match read(query, "text/csv") {
                 Err(Error::BadParameter { parameter, .. }) => {
-                    assert_eq!(parameter.as_deref(), Some("format"))
+                    assert_eq!(parameter.as_deref(), Some("format"));
                 }
                 other => panic!("{query} gave {other:?}"),
             }

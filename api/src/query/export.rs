@@ -23,12 +23,15 @@ pub mod rows;
 pub mod table;
 
 /// What an export asks of ClickHouse beside the limits of every query.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 13] = [
     // Every row, however many there are.
     ("max_result_rows", "0"),
     // Only a query that says that it only reads is ended when we hang up.
     ("readonly", "2"),
     ("cancel_http_readonly_queries_on_client_close", "1"),
+    // A limit that is reached is a failure, whatever the profile of our user says, and no end like any other.
+    ("timeout_overflow_mode", "throw"),
+    ("read_overflow_mode", "throw"),
     // A failure on the way is never a row among the others.
     ("http_write_exception_in_output_format", "0"),
     ("date_time_output_format", "iso"),
@@ -87,7 +90,8 @@ impl Exports {
         let mut cursor = query.fetch_bytes(name(format))?;
         let first = Database::within(self.limit, cursor.next()).await?;
         let (pieces, received) = mpsc::channel(1);
-        let rows = Rows { cursor, pieces, asked, limit: self.limit, bytes: 0, _place: place };
+        let (format, limit) = (name(format), self.limit);
+        let rows = Rows { cursor, pieces, format, asked, limit, bytes: 0, _place: place };
         // A task of its own, because the body of an answer is left alone while its reader takes nothing.
         tokio::spawn(rows.pass_on(first));
         Ok(Bytestream(received))
@@ -137,6 +141,7 @@ impl Bytestream {
 struct Rows {
     cursor: BytesCursor,
     pieces: mpsc::Sender<Piece>,
+    format: &'static str,
     asked: Instant,
     limit: Duration,
     bytes: u64,
@@ -157,16 +162,12 @@ enum Cut {
 impl Rows {
     async fn pass_on(mut self, first: Option<Bytes>) {
         let outcome = self.pass_all(first).await;
-        let (bytes, milliseconds) = (self.bytes, self.asked.elapsed().as_millis());
+        let (format, bytes, milliseconds) = (self.format, self.bytes, self.asked.elapsed().as_millis());
         match outcome {
-            Ok(()) => tracing::info!(bytes, milliseconds, "an export is complete"),
+            Ok(()) => tracing::info!(format, bytes, milliseconds, "an export is complete"),
             Err(cut) => {
-                tracing::warn!(
-                    error = &cut as &dyn std::error::Error,
-                    bytes,
-                    milliseconds,
-                    "an export broke off"
-                );
+                let error: &dyn std::error::Error = &cut;
+                tracing::warn!(error, format, bytes, milliseconds, "an export broke off");
             }
         }
     }

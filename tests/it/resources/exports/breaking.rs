@@ -44,6 +44,19 @@ fn assert_broken(mut begun: Begun) {
 }
 
 #[test]
+fn a_query_that_is_killed_on_the_way_is_no_complete_body() {
+    let (stage, api) = stage_and_api("killed", json!({}));
+    for format in ["csv", "ndjson", "parquet", "arrow"] {
+        let begun = begun(&api, format);
+        assert_eq!(running(&stage, "killed"), 1, "{format}: over already");
+        stage
+            .database
+            .run("KILL QUERY WHERE current_database = 'killed' AND query LIKE 'SELECT toString%' SYNC");
+        assert_broken(begun);
+    }
+}
+
+#[test]
 fn a_client_that_goes_away_ends_its_query_and_leaves_its_place() {
     let (stage, api) = stage_and_api("abandoned", json!({ "exports": 1 }));
     let first = begun(&api, "csv");
