@@ -49,6 +49,7 @@ const ROLES: [(&str, &[&str]); 5] = [
             "connector/core/src/cluster",
             "connector/core/src/source",
             "connector/core/src/transform",
+            "api/src/ingest/cluster",
             "tests/",
         ],
     ),
@@ -76,8 +77,9 @@ const LINES: usize = 400;
 const CODE: [&str; 9] = ["rs", "sql", "py", "sh", "yml", "yaml", "js", "css", "html"];
 
 /// What the last word of a metric's name may be: the unit, or what is counted.
-const METRIC_ENDS: [&str; 10] =
-    ["total", "seconds", "bytes", "rows", "records", "offset", "offsets", "ready", "ratio", "info"];
+const METRIC_ENDS: [&str; 11] = [
+    "total", "seconds", "bytes", "rows", "records", "requests", "offset", "offsets", "ready", "ratio", "info",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
@@ -378,6 +380,8 @@ fn sql_files_are_numbered_without_holes() {
     let files = files();
     let names =
         files.iter().filter_map(|path| path.strip_prefix(FOLDER)).filter(|name| name.ends_with(".sql"));
+    // What an administrator runs by hand lies in a folder of its own.
+    let names = names.filter(|name| !name.contains('/'));
     let mut violations = Vec::new();
     for (index, name) in names.enumerate() {
         if !name.starts_with(&format!("{:04}_", index + 1)) {

@@ -4,6 +4,8 @@
 //! A route is public (`/healthz`, `/readyz`), of one tenant (`{tenant}` in its path, or `/metrics/summary`), or
 //! else for operators: a route that nobody thought of is closed, not open.
 
+use std::time::SystemTime;
+
 pub mod api_key;
 pub mod audit_log;
 pub mod credentials;
@@ -11,6 +13,7 @@ pub mod guard;
 pub mod headers;
 pub mod limits;
 pub mod pinned;
+pub mod spanned;
 pub mod token;
 
 #[cfg(test)]
@@ -43,6 +46,10 @@ impl Role {
     }
 }
 
+/// Until when the credential of a request is valid; beside the request where that is known.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidUntil(pub SystemTime);
+
 /// Who a request comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Caller {
@@ -52,6 +59,8 @@ pub struct Caller {
     pub tenant: Option<String>,
     /// What it may do.
     pub roles: Vec<Role>,
+    /// When the credential expires; none where it does not.
+    pub expires: Option<SystemTime>,
 }
 
 impl Caller {

@@ -2,10 +2,12 @@
 //!
 //! Parsed, then overridden by the environment, then validated. Unknown keys in the two sections are
 //! errors that name the key and the line; all other sections belong to the connector and are ignored,
-//! and so are their secrets.
+//! and so are their secrets, but for what [`ingest`] shares with it where events are taken.
 
 pub mod access;
+pub mod cache;
 mod environment;
+pub mod ingest;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -68,6 +70,10 @@ pub struct Api {
     pub access: access::Access,
     /// How much may be asked.
     pub limits: access::Limits,
+    /// What is kept of the answers.
+    pub cache: cache::Cache,
+    /// Whether and where events are taken.
+    pub ingest: ingest::Ingest,
 }
 
 /// Why the API cannot start with this configuration.
@@ -97,6 +103,9 @@ pub enum Error {
     /// The keys of `api.access` do not go together.
     #[error("api.access: {0}")]
     Access(&'static str),
+    /// The keys of `api.ingest` do not go together, or those do not that it shares with the connector.
+    #[error("api.ingest: {0}")]
+    Ingest(String),
     /// A line of the secrets file cannot be read.
     #[error("line {line}: {reason}")]
     SecretsLine {
@@ -113,7 +122,7 @@ impl Config {
     /// # Errors
     /// Names the key and the line, or the environment variable, that is at fault.
     pub fn parse(yaml: &str, environment: &Environment) -> Result<Self, Error> {
-        let sections = sections::parse(yaml)?;
+        let sections: sections::Sections = sections::parse(yaml)?;
         let (clickhouse, api) = (sections.clickhouse.unwrap_or_default(), sections.api.unwrap_or_default());
         let text = |key, variable, value, default| {
             sections::Setting { key, variable, value, default }.resolve(environment)
@@ -121,6 +130,8 @@ impl Config {
         let resolver = sections::Resolver(environment);
         let access = access::Access::resolve(api.access.unwrap_or_default(), resolver)?;
         let limits = access::Limits::resolve(api.limits.unwrap_or_default(), access.open, resolver)?;
+        let cache = cache::Cache::resolve(api.cache.unwrap_or_default(), resolver)?;
+        let ingest = ingest::Ingest::resolve(api.ingest.unwrap_or_default(), yaml, resolver)?;
         Ok(Self {
             clickhouse: ClickHouse {
                 host: text("clickhouse.host", "CLICKHOUSE_HOST", clickhouse.host, "localhost")?.host()?,
@@ -134,6 +145,8 @@ impl Config {
                 port: text("api.port", "HTTP_PORT", api.port, "8000")?.port(0)?,
                 access,
                 limits,
+                cache,
+                ingest,
             },
         })
     }

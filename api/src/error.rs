@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::access::Role;
+use crate::ingest;
 use crate::query;
 
 /// Everything that a request can fail with.
@@ -57,6 +58,9 @@ pub enum Error {
     /// The route exists, for another method: 405.
     #[error("this path does not answer this method; the header `allow` names those that it does")]
     MethodNotAllowed,
+    /// Events are not taken.
+    #[error(transparent)]
+    Ingest(#[from] ingest::Error),
     /// Waiting helps: 503.
     #[error("{message}")]
     Unavailable {
@@ -96,6 +100,7 @@ impl Error {
             Self::HttpVersion => "http_version",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Ingest(error) => error.code(),
             Self::Unavailable { .. } => "unavailable",
             Self::Internal => "internal",
         }
@@ -113,6 +118,7 @@ impl Error {
             Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Ingest(error) => error.status(),
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -129,6 +135,7 @@ impl Error {
                 challenge(&format!(", error=\"insufficient_scope\", scope=\"{}\"", needed.name()))
             }
             Self::TooManyRequests { seconds } => Some((header::RETRY_AFTER, seconds.to_string())),
+            Self::Ingest(error) => error.advice(),
             Self::Unavailable { .. } => Some((header::RETRY_AFTER, "1".to_owned())),
             _ => None,
         }

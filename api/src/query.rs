@@ -5,26 +5,30 @@
 
 use std::time::Duration;
 
-use clickhouse::{Client, error::Error as ClientError};
+use clickhouse::error::Error as ClientError;
 use hyper_util::client::legacy::{Client as HttpClient, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 use crate::config::ClickHouse;
 use crate::config::access::Limits;
+use crate::metrics::Metrics;
 
 pub mod agents;
 pub mod audit;
 pub mod breakdown;
+pub mod client;
 pub mod dead_letters;
 pub mod distribution;
 pub mod event;
 pub mod events;
 pub mod export;
-pub mod expression;
 pub mod health;
 pub mod jobs;
+pub mod live;
+mod measure;
 pub mod qos;
-pub mod scope;
+mod rollups;
+mod scope;
 pub mod summary;
 pub mod tenant_summary;
 pub mod timeseries;
@@ -43,16 +47,16 @@ const IDLE_LIMIT: Duration = Duration::from_secs(2);
 /// The ClickHouse client, cheap to clone.
 #[derive(Clone)]
 pub struct Database {
-    client: Client,
+    client: client::Client,
 }
 
 impl Database {
     /// Prepares a client; nothing is connected before the first query.
-    pub fn new(config: &ClickHouse, limits: &Limits) -> Self {
+    pub fn new(config: &ClickHouse, limits: &Limits, metrics: Metrics) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_LIMIT));
         let http = HttpClient::builder(TokioExecutor::new()).pool_idle_timeout(IDLE_LIMIT).build(connector);
-        let client = Client::with_http_client(http)
+        let client = clickhouse::Client::with_http_client(http)
             .with_url(config.url())
             .with_user(&config.user)
             .with_password(&config.password)
@@ -60,8 +64,12 @@ impl Database {
             .with_setting("max_execution_time", limits.query_seconds.to_string())
             .with_setting("max_memory_usage", limits.query_memory.to_string())
             .with_setting("max_rows_to_read", limits.query_rows.to_string())
-            .with_setting("max_result_rows", RESULT_ROWS.to_string());
-        Self { client }
+            .with_setting("max_result_rows", RESULT_ROWS.to_string())
+            // Two rows of one event are always in one partition (tenant and time are part of its identity), so FINAL may
+            // merge each on its own.
+            .with_setting("do_not_merge_across_partitions_select_final", "1")
+            .with_setting("allow_simdjson", "0"); // see voc_facts
+        Self { client: client::Client::new(client, metrics) }
     }
 
     /// Waits for a query's answer, but not for ever.

@@ -10,6 +10,8 @@ pub mod event;
 pub mod events;
 pub mod export;
 pub mod health;
+pub mod ingest;
+pub mod live;
 pub mod metrics;
 pub mod qos;
 pub mod summary;

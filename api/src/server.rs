@@ -3,15 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Api;
 
 /// How long requests in flight may take after a signal to stop: longer than any query.
 const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+
+/// Says to a request that is answered for long that the server stops; beside each request.
+#[derive(Debug, Clone)]
+pub struct Stopping(pub CancellationToken);
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -51,19 +55,17 @@ pub async fn run(config: &Api, router: Router) -> Result<(), Error> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
 
-    let (stopping, stop) = oneshot::channel::<()>();
+    let stop = CancellationToken::new();
+    let router = router.layer(Extension(Stopping(stop.clone())));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async {
-        // An error means that the sender is gone, which also is a reason to stop.
-        let _ = stop.await;
-    });
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let drain_limit = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
-        drop(stopping);
+        stop.cancel();
         tokio::time::sleep(DRAIN_LIMIT).await;
     };
     tokio::select! {

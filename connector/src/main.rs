@@ -24,7 +24,8 @@ use voc_connector_core::monitoring::Readiness;
 use voc_connector_core::options::{Legs, Options};
 use voc_connector_core::sink::Sink;
 use voc_connector_core::sink::erase::Erasure;
-use voc_connector_core::{annotate, config, pipeline};
+use voc_connector_core::sink::retention::Expired;
+use voc_connector_core::{annotate, config, pipeline, rollups};
 
 #[derive(Parser)]
 #[command(version, about, args_conflicts_with_subcommands = true)]
@@ -98,6 +99,18 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// Compute the rollups of every hour that has changed, without waiting for a connector to do it
+    Rollups {
+        #[command(flatten)]
+        target: Target,
+        /// How long ago the last change of an hour must be; default `rollups.settle`. Less than an insert takes, and
+        /// only where nothing is inserted
+        #[arg(long)]
+        settle: Option<humantime::Duration>,
+        /// Do what is done every night, too: compare every hour with its events before, and remove what is too old after
+        #[arg(long)]
+        nightly: bool,
+    },
     /// Check the configuration, and reach every service that it names, without moving data
     Check {
         /// The configuration, Connector.yaml
@@ -165,9 +178,24 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             log.with_env_filter(quiet()).with_writer(std::io::stderr).init();
             let (_, sink) = reach(&target).await?;
             let before = before.map(|time| time.timestamp_micros());
-            let erasure = Erasure { tenant_id: tenant, event_id: event, before, reason };
+            let erasure =
+                Erasure { tenant_id: tenant, event_id: event, before, reason, keeps_rollups: false };
             let erased = sink.erase(&erasure).await?;
             println!("erased: {} rows, noted as {}", erased.rows, erased.id);
+            Ok(ExitCode::SUCCESS)
+        }
+        (Some(Command::Rollups { target, settle, nightly }), _) => {
+            log.with_env_filter(quiet()).with_writer(std::io::stderr).init();
+            let (config, sink) = reach(&target).await?;
+            if nightly {
+                println!("hours that differed: {}", rollups::verify(&sink).await?);
+            }
+            let settle = settle.map_or(config.rollups.settle, Into::into);
+            println!("hours computed: {}", rollups::compute(&sink, settle).await?);
+            if nightly {
+                let Expired { rows, hours } = rollups::expire(&config, &sink).await?;
+                println!("removed by age: {rows} rows, rollups of {hours} hours");
+            }
             Ok(ExitCode::SUCCESS)
         }
         (Some(Command::Check { config, secrets }), _) => {

@@ -211,7 +211,7 @@ fn without_clickhouse_it_lives_is_not_ready_and_says_so_soon() {
     }
     assert_eq!(api.get("/healthz"), Answer { status: 200, body: json!({"status": "ok"}).to_string() });
     let metrics = api.get("/metrics").body;
-    let counted = r#"voc_api_requests_total{route="/metrics/summary",status="503"} 1"#;
+    let counted = r#"voc_api_requests_total{method="GET",route="/metrics/summary",status="503"} 1"#;
     assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 
     clickhouse.start_again();

@@ -1,33 +1,17 @@
 //! `voc-connector audit`, `repair` and `erase`: what a hand did to the tables is found, told apart, and undone
 //! where it was no erasure.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use voc_connector_core::config::environment::VARIABLES;
 use voc_tests::chaos::proxy::{Proxy, Table, Trap};
 use voc_tests::harness::clickhouse::ClickHouse;
-use voc_tests::harness::connector::command;
+use voc_tests::harness::connector::{command, operate};
 use voc_tests::harness::input::{self, seed};
 use voc_tests::harness::oracle::Oracle;
 use voc_tests::harness::process::Process;
 use voc_tests::harness::stage::Stage;
-use voc_tests::harness::{binary, eventually, http};
-
-/// Runs a command on the stage's configuration; exit code, and what it printed.
-pub(crate) fn operate(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
-    let path = stage.folder().join("Operated.yaml");
-    std::fs::write(&path, format!("{:#}", stage.config)).unwrap();
-    let mut command = Command::new(binary("voc-connector"));
-    command.arg(arguments[0]).arg("--config").arg(path).args(&arguments[1..]);
-    for (variable, _) in VARIABLES {
-        command.env_remove(variable);
-    }
-    let output = command.env_remove("RUST_LOG").output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(said).unwrap())
-}
+use voc_tests::harness::{eventually, http};
 
 /// Everything is accounted for; gives what was said.
 #[track_caller]

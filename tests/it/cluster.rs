@@ -2,6 +2,7 @@
 
 mod check;
 mod gaps;
+mod ingest;
 mod mirror;
 mod pipeline;
 mod rig;

@@ -3,4 +3,4 @@
 mod history;
 mod jobs;
 mod replay;
-mod rig;
+pub(crate) mod rig;

@@ -17,6 +17,8 @@ mod cluster;
 #[cfg(feature = "stack")]
 mod conventions;
 #[cfg(feature = "stack")]
+mod dashboards;
+#[cfg(feature = "stack")]
 mod dead_letters;
 #[cfg(feature = "stack")]
 mod delivery;
@@ -27,11 +29,15 @@ mod fence;
 #[cfg(feature = "stack")]
 mod follow;
 #[cfg(feature = "stack")]
+mod ingest;
+#[cfg(feature = "stack")]
 mod kafka;
 #[cfg(feature = "kafka")]
 mod kafka_live;
 #[cfg(feature = "kafka")]
 mod kafka_topics;
+#[cfg(feature = "stack")]
+mod limits;
 #[cfg(feature = "stack")]
 mod lost_answer;
 #[cfg(feature = "stack")]

@@ -2,12 +2,16 @@
 //! late and more than once, through the real connector and engine.
 
 mod access;
+mod cache;
 mod exports;
 mod hostile;
 mod listed;
+mod live;
 mod loaded;
 mod oracle;
+mod rollups;
 mod series;
+mod serving;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,6 @@
 //! Benchmarks: rates side by side in one run, because only their ratios outlive the machine.
 
+pub mod api;
 pub mod cluster;
 pub mod delivery;
 pub mod engine;

@@ -5,7 +5,9 @@
 
 pub mod clickhouse;
 pub mod connector;
+pub mod exchange;
 pub mod fluvio;
+pub mod gate;
 pub mod http;
 pub mod input;
 pub mod kafka;
@@ -54,13 +56,21 @@ pub fn binary(name: &str) -> PathBuf {
 ///
 /// # Panics
 /// Where it gives nothing before the deadline.
-pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    eventually_within(DEADLINE, what, condition)
+}
+
+/// The same, with another deadline.
+///
+/// # Panics
+/// Where it gives nothing before it.
+pub fn eventually_within<T>(deadline: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(started.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}");
+        assert!(started.elapsed() < deadline, "not within {deadline:?}: {what}");
         // Between two looks only: what is waited for runs on the same cores.
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -49,7 +49,10 @@ impl ApiKeys {
                 Role::named(name).ok_or_else(|| at(format!("`{}` is no role", name.escape_default())))
             };
             let roles = entry.roles.iter().map(role).collect::<Result<_, _>>()?;
-            Ok((hash, Caller { name: entry.name.clone(), tenant: entry.tenant.clone(), roles }))
+            Ok((
+                hash,
+                Caller { name: entry.name.clone(), tenant: entry.tenant.clone(), roles, expires: None },
+            ))
         });
         Ok(Self { known: known.collect::<Result<_, _>>()? })
     }

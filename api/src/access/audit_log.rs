@@ -31,6 +31,7 @@ pub fn write(asked: &Asked<'_>) {
     let names: Vec<&str> = asked.query.split('&').filter_map(|pair| pair.split('=').next()).collect();
     tracing::info!(
         target: "voc_api::asked",
+        parent: None, // it names its request itself, whatever else is logged
         request_id = asked.request_id,
         caller = asked.caller.map_or("", |caller| caller.name.as_str()),
         tenant = asked.caller.and_then(|caller| caller.tenant.as_deref()).unwrap_or_default(),

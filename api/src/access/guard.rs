@@ -8,12 +8,13 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
 
 use super::audit_log::{Asked, write};
 use super::credentials::{Credentials, Shown};
 use super::limits::Limits;
 use super::pinned::{Pinned, is_public};
-use super::{Caller, headers};
+use super::{Caller, ValidUntil, headers, spanned};
 use crate::error::Error;
 
 /// What the guard knows.
@@ -24,10 +25,17 @@ pub struct Guard {
     pub limits: Limits,
 }
 
-/// Gives the request an id, the answer its head, and the log its line.
+/// Gives the request an id, which every line of the log about it has, the answer its head, and the log its line.
 pub async fn surround(request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let request_id = headers::request_id(request.headers());
+    // As an error, so that a log of errors alone has it too.
+    let span = tracing::error_span!("request", %request_id);
+    let answer = complete(request, next, request_id).instrument(span.clone()).await;
+    answer.map(|body| spanned::within(body, span))
+}
+
+async fn complete(request: Request, next: Next, request_id: String) -> Response {
+    let started = Instant::now();
     let (method, uri, address) = (request.method().clone(), request.uri().clone(), address(&request));
     let mut response = next.run(request).await;
     headers::complete(response.headers_mut(), &request_id);
@@ -65,6 +73,9 @@ pub async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next
         pinned.tenant.as_ref().map_or(Ok(()), |tenant| guard.limits.tenant(tenant.as_str()))?;
         guard.limits.place()
     });
+    if let Some(expires) = caller.as_ref().and_then(|caller| caller.expires) {
+        parts.extensions.insert(ValidUntil(expires));
+    }
     let mut response = match admitted {
         Ok(_place) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::access::Limits as Config;
 use crate::error::Error;
+use crate::metrics::{Metrics, Refusal};
 
 /// So many keys are remembered before those are forgotten that have not asked lately.
 const KEYS: usize = 10_000;
@@ -21,15 +22,17 @@ pub struct Limits {
     tenants: Option<DefaultKeyedRateLimiter<String>>,
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     at_once: Arc<Semaphore>,
+    metrics: Metrics,
 }
 
 impl Limits {
-    /// Limits as configured.
-    pub fn new(config: &Config) -> Self {
+    /// Limits as configured; what they refuse is counted.
+    pub fn new(config: &Config, metrics: Metrics) -> Self {
         Self {
             tenants: limiter(config.tenant_per_second),
             addresses: limiter(config.address_per_second),
             at_once: Arc::new(Semaphore::new(config.concurrent)),
+            metrics,
         }
     }
 
@@ -39,6 +42,7 @@ impl Limits {
     /// A 429 that says when to come again.
     pub fn address(&self, address: IpAddr) -> Result<(), Error> {
         check(self.addresses.as_ref(), &network(address))
+            .inspect_err(|_| self.metrics.refused(Refusal::Address))
     }
 
     /// Counts a request for this tenant.
@@ -47,6 +51,7 @@ impl Limits {
     /// A 429 that says when to come again.
     pub fn tenant(&self, tenant: &str) -> Result<(), Error> {
         check(self.tenants.as_ref(), &tenant.to_owned())
+            .inspect_err(|_| self.metrics.refused(Refusal::Tenant))
     }
 
     /// A place among the requests at once, as long as the permit lives.
@@ -55,7 +60,10 @@ impl Limits {
     /// A 503: there are too many.
     pub fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
         let place = Arc::clone(&self.at_once).try_acquire_owned();
-        place.map_err(|_| Error::Unavailable { message: "too many requests at once".into() })
+        place.map_err(|_| {
+            self.metrics.refused(Refusal::Busy);
+            Error::Unavailable { message: "too many requests at once".into() }
+        })
     }
 }
 

@@ -1,6 +1,8 @@
 //! JSON Web Tokens. A key is of one algorithm, and verifies tokens of that one alone: what a token says of its
 //! algorithm chooses among keys, never how a key is used. `none` is no algorithm here.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
@@ -101,7 +103,11 @@ impl Tokens {
             _ => Vec::new(),
         };
         let name = claims.get("sub").and_then(Value::as_str).unwrap_or("a token without a subject");
-        Some(Caller { name: name.to_owned(), tenant, roles })
+        // It may be a number with a fraction. One too far away for a time is never.
+        let lifetime = claims.get("exp").and_then(Value::as_f64);
+        let lifetime = lifetime.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let expires = lifetime.and_then(|lifetime| UNIX_EPOCH.checked_add(lifetime));
+        Some(Caller { name: name.to_owned(), tenant, roles, expires })
     }
 
     fn claims_of(&self, token: &str, key: &Key) -> Option<Map<String, Value>> {

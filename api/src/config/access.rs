@@ -40,6 +40,8 @@ pub struct Limits {
     pub exports: usize,
     /// Seconds from the request for an export to its last byte, 1 to 86,400.
     pub export_seconds: u32,
+    /// Live streams at once, at least 1; more get a 503.
+    pub live_streams: usize,
 }
 
 impl Access {
@@ -91,6 +93,7 @@ impl Limits {
         let exports = number("api.limits.exports", section.exports, "4", 1, 1_000)?;
         let export_seconds = number("api.limits.export_seconds", section.export_seconds, "600", 1, 86_400)?;
         let concurrent = number("api.limits.concurrent", section.concurrent, "256", 1, 100_000)?;
+        let live_streams = number("api.limits.live_streams", section.live_streams, "256", 1, 100_000)?;
         Ok(Self {
             tenant_per_second: per_second("api.limits.tenant_per_second", section.tenant_per_second, tenant)?,
             address_per_second: per_second(
@@ -110,6 +113,7 @@ impl Limits {
             query_rows: number("api.limits.query_rows", section.query_rows, "200000000", 1, u64::MAX)?,
             exports: usize::try_from(exports).unwrap_or(usize::MAX),
             export_seconds: u32::try_from(export_seconds).unwrap_or(u32::MAX),
+            live_streams: usize::try_from(live_streams).unwrap_or(usize::MAX),
         })
     }
 }

@@ -1,13 +1,14 @@
 //! The YAML of the two sections, and how one setting comes from file, secrets and environment.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_saphyr::Spanned;
 
 use super::{Environment, Error};
 
 /// Every value is read as text with its line, so that a secret may stand for any of them and an error
 /// can say where it is.
-type Value = Option<Spanned<String>>;
+pub(super) type Value = Option<Spanned<String>>;
 
 #[derive(Deserialize)]
 pub(super) struct Sections {
@@ -36,6 +37,8 @@ pub(super) struct ApiSection {
     pub(super) port: Value,
     pub(super) access: Option<AccessSection>,
     pub(super) limits: Option<LimitsSection>,
+    pub(super) cache: Option<CacheSection>,
+    pub(super) ingest: Option<IngestSection>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,9 +72,29 @@ pub(super) struct LimitsSection {
     pub(super) query_rows: Value,
     pub(super) exports: Value,
     pub(super) export_seconds: Value,
+    pub(super) live_streams: Value,
 }
 
-pub(super) fn parse(yaml: &str) -> Result<Sections, Error> {
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CacheSection {
+    pub(super) seconds: Value,
+    pub(super) bytes: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct IngestSection {
+    pub(super) mode: Value,
+    pub(super) spool: Value,
+    pub(super) spool_bytes: Value,
+    pub(super) topic: Value,
+    pub(super) body_bytes: Value,
+    pub(super) events: Value,
+    pub(super) queue: Value,
+}
+
+pub(super) fn parse<T: DeserializeOwned>(yaml: &str) -> Result<T, Error> {
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(&mark_secrets(yaml), options).map_err(|e| Error::Yaml(e.to_string()))
 }
@@ -206,6 +229,17 @@ impl Resolved {
             );
         }
         Err(self.place.error(reason))
+    }
+
+    /// The text as the name of a Fluvio topic.
+    pub(super) fn topic(self) -> Result<String, Error> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let edge = self.text.starts_with('-') || self.text.ends_with('-');
+        if edge || !(1..=63).contains(&self.text.len()) || !self.text.bytes().all(plain) {
+            let reason = format!("{} is not a topic: 1 to 63 of a-z, 0-9 and -", self.shown());
+            return Err(self.place.error(reason));
+        }
+        Ok(self.text)
     }
 
     /// The text as a whole number of this range.

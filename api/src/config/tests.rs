@@ -1,3 +1,4 @@
+use super::ingest::Target;
 use super::{Config, Environment};
 
 fn parse_with(yaml: &str, variables: &[(&str, &str)], secrets: Option<&str>) -> Result<Config, String> {
@@ -25,6 +26,8 @@ fn an_empty_file_gives_the_defaults() {
     assert_eq!((config.clickhouse.user.as_str(), config.clickhouse.password.as_str()), ("default", ""));
     assert_eq!(config.clickhouse.database, "default");
     assert_eq!((config.api.host.as_str(), config.api.port), ("127.0.0.1", 8000));
+    assert_eq!((config.api.cache.lifetime.as_secs(), config.api.cache.bytes), (5, 64_000_000));
+    assert_eq!(config.api.limits.live_streams, 256);
 }
 
 #[test]
@@ -138,5 +141,37 @@ fn access_is_open_only_when_no_key_is_given_and_keys_are_needed_where_it_is_not(
     refused(parse("api: {access: {api_keys_file: keys.yaml}}"), &["api.access", "mode: credentials"]);
     refused(parse("api:\n  access: {mode: closed}"), &["api.access.mode", "line 2", "open, credentials"]);
     refused(parse("api: {access: {jwt: {secret: x}}}"), &["secret", "line 1"]);
+    refused(parse("api: {limits: {live_streams: 0}}"), &["api.limits.live_streams", "1 to"]);
+    refused(parse("api: {cache: {seconds: 3601}}"), &["api.cache.seconds", "line 1", "0 to 3600"]);
+    refused(parse("api: {cache: {bytes: 1MB}}"), &["api.cache.bytes", "1000000"]);
     refused(parse("api: {limits: {query_seconds: 11}}"), &["api.limits.query_seconds", "1 to 10"]);
+}
+
+#[test]
+fn events_are_taken_only_where_it_is_said_and_where_to() {
+    assert!(parse("api: {ingest: {spool: x.ndjson, topic: calls}}").unwrap().api.ingest.target.is_none());
+    assert!(parse("api: {ingest: {mode: off}}").unwrap().api.ingest.target.is_none());
+    let spool = parse("api: {ingest: {mode: spool, spool: x.ndjson, spool_bytes: 2000000}}").unwrap();
+    assert!(matches!(spool.api.ingest.target, Some(Target::Spool { most: 2_000_000, .. })));
+    let topic =
+        parse("fluvio: {endpoint: 'sc:9003'}\napi: {ingest: {mode: fluvio}}").unwrap().api.ingest.target;
+    let Some(Target::Topic { name, endpoint, profile }) = topic else { panic!("{topic:?}") };
+    assert_eq!((name.as_str(), endpoint.as_deref(), profile), ("voc-ingest", Some("sc:9003"), None));
+    refused(parse("api: {ingest: {mode: spool}}"), &["api.ingest", "spool", "which file"]);
+    refused(parse("api:\n  ingest: {mode: kafka}"), &["api.ingest.mode", "line 2", "off, spool, fluvio"]);
+    refused(parse("api:\n  ingest: {topic: Voc}"), &["api.ingest.topic", "line 2", "a-z"]);
+    refused(parse("api: {ingest: {queue: 0}}"), &["api.ingest.queue", "1 to 10000"]);
+    refused(parse("api: {ingest: {path: x}}"), &["path", "line 1"]);
+}
+
+#[test]
+fn events_are_held_against_the_params_of_the_smartmodule() {
+    let yaml = |with: &str, mode: &str| {
+        format!("transforms: [{{uses: voc, with: {{{with}}}}}]\napi: {{ingest: {{mode: {mode}, spool: x}}}}")
+    };
+    let params = parse(&yaml("max_depth: \"3\", max_bytes: 300", "spool")).unwrap().api.ingest.params;
+    assert_eq!((params.max_depth, params.max_bytes), (3, 300));
+    refused(parse(&yaml("max_byte: \"3\"", "spool")), &["api.ingest", "transforms[0].with", "max_byte"]);
+    // Where none are taken, the connector says what is wrong with its sections.
+    assert!(parse(&yaml("max_byte: \"3\"", "off")).is_ok());
 }

@@ -8,8 +8,9 @@ use voc_smartmodule::timestamp::parse_rfc3339;
 use super::{Params, bad};
 use crate::error::Error;
 
-/// Microseconds in a day of 24 hours.
-const DAY: i64 = 86_400_000_000;
+/// Microseconds in a day of 24 hours, and in an hour.
+const DAY: i64 = 24 * HOUR;
+const HOUR: i64 = 3_600_000_000;
 /// 2000-01-01 and 2100-01-01, in microseconds since 1970.
 const POSSIBLE: std::ops::RangeInclusive<i64> = 946_684_800_000_000..=4_102_444_800_000_000;
 const DEFAULT_DAYS: i64 = 30;
@@ -30,13 +31,15 @@ impl Range {
     /// Names of the parameters.
     pub const NAMES: [&'static str; 3] = ["from", "to", "timezone"];
 
-    /// Takes the parameters `from`, `to` and `timezone`; without them, the 30 days up to `now`, in UTC.
+    /// Takes the parameters `from`, `to` and `timezone`; without them, the 30 days up to the end of this hour, in UTC:
+    /// whole hours, which have rollups.
     ///
     /// # Errors
     /// A 400 if one is no time or no time zone, or the range is empty or too long.
     pub fn optional(params: &Params, now: i64) -> Result<Self, Error> {
         let zone = zone(params)?;
-        let to = time(params, "to", &zone)?.unwrap_or(now);
+        let end_of_hour = now - now.rem_euclid(HOUR) + if now.rem_euclid(HOUR) == 0 { 0 } else { HOUR };
+        let to = time(params, "to", &zone)?.unwrap_or(end_of_hour);
         let from = time(params, "from", &zone)?.unwrap_or(to - DEFAULT_DAYS * DAY);
         if from >= to {
             return Err(bad("from", "from must lie before to; without to, before now".to_owned()));
@@ -108,7 +111,7 @@ pub(super) fn start_of_day(date: Date, zone: &TimeZone) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{DAY, Range};
+    use super::{DAY, HOUR, Range};
     use crate::error::Error;
     use crate::params::Params;
 
@@ -125,6 +128,14 @@ mod tests {
         assert_eq!((range.before().from, range.before().to), (NOW - 60 * DAY, NOW - 30 * DAY));
         assert_eq!(range.show(NOW), "2026-11-01T00:00:00+00:00");
         assert_eq!(range.show(NOW + 5), "2026-11-01T00:00:00.000005+00:00");
+    }
+
+    #[test]
+    fn it_ends_with_the_hour() {
+        let params = Params::parse(None, &Range::NAMES).unwrap();
+        for now in [NOW - HOUR + 1, NOW - 1, NOW] {
+            assert_eq!(Range::optional(&params, now).unwrap().to, NOW);
+        }
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! What each agent did, and how the customers of its calls felt.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{CALL_DURATION, NEGATIVE, SETTINGS, dimension, value};
-use super::scope::{bind, source};
+use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::Limit;
-use crate::params::choice::{Dimension, Metric};
+use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 
 /// One agent.
@@ -40,18 +38,23 @@ pub struct Agent {
     pub groups: u64,
 }
 
-pub(super) fn sql(scope: &Scope) -> String {
-    let (agent, success) = (dimension(Dimension::Agent), value(Metric::ToolSuccess));
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
-        "SELECT {agent} AS agent, count() AS events, countIf(event_type = 'call') AS calls,
-            countIf(event_type = 'agent_action') AS actions,
-            countIf(event_type = 'tool_invocation') AS tool_invocations,
-            count(sentiment) AS scored, avg(sentiment) AS mean_sentiment, avg({NEGATIVE}) AS negative_share,
-            avg({CALL_DURATION}) AS call_duration, count({success}) AS judged, avg({success}) AS tool_success,
+        "SELECT toNullable(key) AS agent, sum(part.events) AS events, sumIf(part.events, event_type = 'call') AS calls,
+            sumIf(part.events, event_type = 'agent_action') AS actions,
+            sumIf(part.events, event_type = 'tool_invocation') AS tool_invocations,
+            sum(sentiment_count) AS scored, if(scored = 0, NULL, sum(sentiment_sum) / scored) AS mean_sentiment,
+            if(scored = 0, NULL, sum(negative_sum) / scored) AS negative_share,
+            toNullable(sumIf(duration_sum, event_type = 'call') / sumIf(duration_count, event_type = 'call'))
+                AS call_duration,
+            sum(success_count) AS judged, if(judged = 0, NULL, sum(success_sum) / judged) AS tool_success,
             count() OVER () AS groups
-        {} AND isNotNull({agent})
-        GROUP BY agent ORDER BY events DESC, agent LIMIT {{limit:UInt32}} {SETTINGS}",
-        source(scope, false)
+        FROM {} AS part
+        GROUP BY agent ORDER BY events DESC, agent LIMIT {{limit:UInt32}}",
+        plan.relation(
+            "events, sentiment_count, sentiment_sum, negative_sum, duration_count, duration_sum, success_count,
+                success_sum"
+        )
     )
 }
 
@@ -60,24 +63,24 @@ pub(super) fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Agent>, Error> {
-    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
+    let by = Some(Dimension::Agent);
+    let plan = Question { scope, by, before: None, edges: &[] }.plan(database).await?;
+    let query = plan.bind(database.client.query(&sql(&plan))).param("limit", limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
-    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
+    use crate::params::choice::Dimension;
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
     fn every_value_is_bound() {
+        let scope = scope("direction=evil");
         let parameters =
             ["tenant:String", "from:Int64", "to:Int64", "filter_direction:String", "limit:UInt32"];
-        assert_bound(&sql(&scope("direction=evil")), &parameters);
+        assert_bound(&sql(&plan(&scope, Some(Dimension::Agent), None, Vec::new())), &parameters);
     }
 }

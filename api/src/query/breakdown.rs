@@ -1,11 +1,10 @@
 //! A metric of each value of a dimension, with what is needed to say how sure it is.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, dimension, value};
-use super::scope::{bind, source};
+use super::measure::measure;
+use super::rollups::{Plan, Question, name};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::choice::{Dimension, Metric};
 use crate::params::scope::Scope;
@@ -21,20 +20,24 @@ pub struct Group {
     pub valued: u64,
     /// Their mean; none where there are none.
     pub mean: Option<f64>,
-    /// The variance of that sample; none or not a number where there are fewer than two.
+    /// The variance of that sample; not a number where there are fewer than two, and of counts and shares.
     pub variance: Option<f64>,
     /// How many groups there are with enough events.
     pub groups: u64,
 }
 
-pub(super) fn sql(scope: &Scope, metric: Metric, by: Dimension) -> String {
-    let (name, value, source) = (dimension(by), value(metric), source(scope, false));
+pub(super) fn sql(plan: &Plan<'_>, metric: Metric, by: Dimension) -> String {
+    let (name, metric) = (name(Some(by)), measure(metric));
+    let (count, sum, values) = (metric.count, metric.sum, metric.values);
+    let own = if count == "events" { String::new() } else { format!(", {count}, {sum}") };
     format!(
-        "SELECT {name} AS name, count() AS events, count({value}) AS valued, avg({value}) AS mean,
-            varSampStable({value}) AS variance, count() OVER () AS groups
-        {source} AND isNotNull({name})
+        "SELECT name, sum(events) AS events, sum(own_count) AS valued,
+            if(valued = 0, NULL, sum(own_sum) / valued) AS mean,
+            toNullable(varSampStableArray(own_values)) AS variance, count() OVER () AS groups
+        FROM (SELECT {name} AS name, events, {count} AS own_count, {sum} AS own_sum, {values} AS own_values FROM {})
         GROUP BY name HAVING valued >= {{least:UInt32}}
-        ORDER BY valued DESC, name LIMIT {{most:UInt32}} {SETTINGS}"
+        ORDER BY valued DESC, name LIMIT {{most:UInt32}}",
+        plan.relation(&format!("events{own}{}", metric.listed()))
     )
 }
 
@@ -50,19 +53,17 @@ pub async fn fetch(
     least: u32,
     most: u32,
 ) -> Result<Vec<Group>, Error> {
-    let query = bound(database.client.query(&sql(scope, metric, by)), scope, least, most);
+    let plan = Question { scope, by: Some(by), before: None, edges: &[] }.plan(database).await?;
+    let query = plan.bind(database.client.query(&sql(&plan, metric, by)));
+    let query = query.param("least", least).param("most", most);
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, least: u32, most: u32) -> Query {
-    bind(query, scope).param("least", least).param("most", most)
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
     use crate::params::choice::{Dimension, Metric};
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
@@ -76,6 +77,7 @@ mod tests {
             "least:UInt32",
             "most:UInt32",
         ];
-        assert_bound(&sql(&scope("tool=evil&type=call"), Metric::Latency, Dimension::Agent), &parameters);
+        let (scope, by) = (scope("tool=evil&type=call"), Dimension::Tool);
+        assert_bound(&sql(&plan(&scope, Some(by), None, Vec::new()), Metric::Latency, by), &parameters);
     }
 }

@@ -3,9 +3,9 @@
 //! Every statement is bound to the tenant. A letter whose tenant is not known is none of theirs.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::{Deserialize, Serialize};
 
+use super::client::Query;
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::{Limit, Origin, TenantId};
 
@@ -213,8 +213,7 @@ pub async fn original(
 /// As [`list`].
 pub async fn raw(database: &Database, tenant: &TenantId, origin: &Origin) -> Result<Vec<u8>, Error> {
     let query = Filter::of(origin).query(database, tenant, "SELECT original", "LIMIT 1");
-    let raw = async { query.fetch_bytes("RawBLOB")?.collect().await };
-    Ok(Database::within(ANSWER_LIMIT, raw).await?.to_vec())
+    Database::within(ANSWER_LIMIT, query.fetch_whole("RawBLOB")).await
 }
 
 /// What came of every attempt with a letter, in their order.

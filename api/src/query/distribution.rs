@@ -1,13 +1,10 @@
 //! How scores are spread: a histogram, quantiles, labels.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, dimension};
-use super::scope::{bind, source};
+use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
-use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 
 /// The quantiles that are given.
@@ -28,26 +25,23 @@ pub struct Spread {
     pub labels: Vec<(String, u64)>,
 }
 
-pub(super) fn sql(scope: &Scope) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     let levels = QUANTILES.map(|level| level.to_string()).join(", ");
-    let (label, source) = (dimension(Dimension::Label), source(scope, false));
     // A score of exactly 1 belongs into the last bin. The edges decide, as the answer names them: a division may come
     // out just below its whole number.
     format!(
-        "SELECT count(score) AS scored, avg(score) AS mean, quantilesExactInclusive({levels})(score) AS quantiles,
-            arrayZip((sumMapIf([bin], [toUInt64(1)], isNotNull(score)) AS by_bin).1, by_bin.2) AS bins,
-            arrayZip((sumMapIf([assumeNotNull(label)], [toUInt64(1)], isNotNull(label)) AS by_label).1, by_label.2)
-                AS labels
-        FROM (SELECT sentiment AS score, {label} AS label, assumeNotNull(multiIf(
-                sentiment < -1, toInt32(-1),
-                sentiment > 1, {{bins:Int32}},
-                least(
-                    near + (sentiment >= (near + 1) * 2 / {{bins:Int32}} - 1)
-                        - (sentiment < near * 2 / {{bins:Int32}} - 1),
-                    {{bins:Int32}} - 1)))::Int32 AS bin,
-                toInt32(floor((sentiment + 1) * {{bins:Int32}} / 2)) AS near
-            {source})
-        {SETTINGS}"
+        "WITH score -> toInt32(floor((score + 1) * {{bins:Int32}} / 2)) AS near,
+            score -> multiIf(score < -1, toInt32(-1), score > 1, {{bins:Int32}},
+                least(near(score) + (score >= (near(score) + 1) * 2 / {{bins:Int32}} - 1)
+                        - (score < near(score) * 2 / {{bins:Int32}} - 1),
+                    {{bins:Int32}} - 1))::Int32 AS bin
+        SELECT sum(sentiment_count) AS scored, if(scored = 0, NULL, sum(sentiment_sum) / scored) AS mean,
+            quantilesExactInclusiveArray({levels})(sentiment_values) AS quantiles,
+            arrayZip((sumMap(arrayMap(score -> bin(score), sentiment_values),
+                arrayMap(score -> toUInt64(1), sentiment_values)) AS by_bin).1, by_bin.2) AS bins,
+            CAST(sumMap(labels), 'Array(Tuple(String, UInt64))') AS labels
+        FROM {}",
+        plan.relation("sentiment_count, sentiment_sum, sentiment_values, labels")
     )
 }
 
@@ -56,33 +50,21 @@ pub(super) fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, bins: u32) -> Result<Spread, Error> {
-    let query = bound(database.client.query(&sql(scope)), scope, bins);
+    let plan = Question { scope, by: None, before: None, edges: &[] }.plan(database).await?;
+    let query = plan.bind(database.client.query(&sql(&plan))).param("bins", bins);
     Database::within(ANSWER_LIMIT, query.fetch_one()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, bins: u32) -> Query {
-    bind(query, scope).param("bins", bins)
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
     fn every_value_is_bound() {
-        let parameters = [
-            "bins:Int32",
-            "bins:Int32",
-            "bins:Int32",
-            "bins:Int32",
-            "bins:Int32",
-            "tenant:String",
-            "from:Int64",
-            "to:Int64",
-            "filter_action:String",
-        ];
-        assert_bound(&sql(&scope("action=evil")), &parameters);
+        let scope = scope("action=evil");
+        let parameters = ["bins:Int32", "tenant:String", "from:Int64", "to:Int64", "filter_action:String"];
+        assert_bound(&sql(&plan(&scope, None, None, Vec::new())), &parameters);
     }
 }

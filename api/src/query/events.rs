@@ -1,13 +1,11 @@
 //! Events of a tenant, the newest first, page by page.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, TEXT, dimension};
-use super::scope::{bind, source};
+use super::client::Query;
+use super::scope::{bind, facts};
 use super::{ANSWER_LIMIT, Database, Error};
-use crate::params::choice::Dimension;
 use crate::params::cursor::Cursor;
 use crate::params::scope::Scope;
 
@@ -34,14 +32,20 @@ pub struct Found {
     pub excerpt: String,
 }
 
+/// What a customer and an agent said: the transcript, or the texts of its turns, one a line.
+pub(super) const TEXT: &str = "if(event_type = 'call',
+    if(JSONType(payload, 'transcript') = 'String', JSONExtractString(payload, 'transcript'),
+        arrayStringConcat(arrayMap(turn -> turn.1, JSONExtract(payload, 'transcript', 'Array(Tuple(text String))')),
+            '\\n')), '')";
+
 /// Where in its text an event has what is searched for, from 1; 0 where it has not.
 fn place() -> String {
     format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})")
 }
 
-/// The table with every condition of the request.
+/// The events with every condition of the request.
 pub(super) fn conditions(scope: &Scope, is_searched: bool, is_after: bool) -> String {
-    let mut conditions = source(scope, false);
+    let mut conditions = facts(scope, None);
     if is_searched {
         conditions.push_str(&format!(" AND {} > 0", place()));
     }
@@ -55,8 +59,6 @@ pub(super) fn conditions(scope: &Scope, is_searched: bool, is_after: bool) -> St
 }
 
 fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
-    let [label, language, agent, channel] =
-        [Dimension::Label, Dimension::Language, Dimension::Agent, Dimension::Channel].map(dimension);
     let conditions = conditions(scope, is_searched, is_after);
     let from = match is_searched {
         true => format!("greatest(1, toInt64({}) - 80)", place()),
@@ -64,9 +66,9 @@ fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
     };
     format!(
         "SELECT toString(event_id) AS id, toUnixTimestamp64Micro(ts) AS micros, toString(event_type) AS event_kind,
-            sentiment AS score, {label} AS label, {language} AS language, {agent} AS agent, {channel} AS channel,
+            sentiment AS score, label, language, agent, channel,
             substringUTF8({TEXT}, {from}, 240) AS excerpt
-        {conditions} ORDER BY ts DESC, event_id DESC LIMIT {{limit:UInt32}} {SETTINGS}"
+        {conditions} ORDER BY ts DESC, event_id DESC LIMIT {{limit:UInt32}}"
     )
 }
 
@@ -94,7 +96,7 @@ pub(super) fn bound(
     after: Option<Cursor>,
     limit: u32,
 ) -> Query {
-    let mut query = bind(query, scope).param("limit", limit);
+    let mut query = bind(query, scope, None).param("limit", limit);
     if let Some(search) = search {
         query = query.param("search", search);
     }
@@ -117,8 +119,6 @@ mod tests {
             "from:Int64",
             "to:Int64",
             "filter_agent:String",
-            "search:String",
-            "after_time:Int64",
             "after_time:Int64",
             "after_id:UUID",
             "limit:UInt32",

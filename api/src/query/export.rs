@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use clickhouse::query::{BytesCursor, Query};
-use clickhouse::{Client, Compression};
+use clickhouse::Compression;
 use futures_util::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout_at;
 
+use super::client::{Client, Pieces, Query};
 use super::{Database, Error};
 use crate::config::access::Limits;
 use crate::params::format::Format;
@@ -47,6 +47,8 @@ const SETTINGS: [(&str, &str); 13] = [
 /// ClickHouse for exports, cheap to clone.
 #[derive(Clone)]
 pub struct Exports {
+    /// What is asked before an export, so that it is known where its rows are read.
+    database: Database,
     client: Client,
     places: Arc<Semaphore>,
     limit: Duration,
@@ -57,10 +59,15 @@ impl Exports {
     pub fn new(database: &Database, limits: &Limits) -> Self {
         let seconds = limits.export_seconds.to_string();
         // As it comes, so that it goes on as it is; Parquet and Arrow are compressed within.
-        let client = database.client.clone().with_compression(Compression::None);
-        let client = SETTINGS.iter().fold(client, |client, (name, value)| client.with_setting(*name, *value));
+        let client = database.client.with(|client| {
+            let client = client.with_compression(Compression::None);
+            let client =
+                SETTINGS.iter().fold(client, |client, (name, value)| client.with_setting(*name, *value));
+            client.with_setting("max_execution_time", seconds)
+        });
         Self {
-            client: client.with_setting("max_execution_time", seconds),
+            database: database.clone(),
+            client,
             places: Arc::new(Semaphore::new(limits.exports)),
             limit: Duration::from_secs(limits.export_seconds.into()),
         }
@@ -139,7 +146,7 @@ impl Bytestream {
 
 /// An export under way. Dropped, it hangs up, and ClickHouse ends the query.
 struct Rows {
-    cursor: BytesCursor,
+    cursor: Pieces,
     pieces: mpsc::Sender<Piece>,
     format: &'static str,
     asked: Instant,

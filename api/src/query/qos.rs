@@ -1,14 +1,12 @@
 //! What was measured of the quality of service, by metric and unit.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, UNIT, dimension, value};
-use super::scope::{bind, source};
+use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::Limit;
-use crate::params::choice::{Dimension, Metric};
+use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 
 /// One metric in one unit.
@@ -34,15 +32,17 @@ pub struct Measured {
     pub groups: u64,
 }
 
-pub(super) fn sql(scope: &Scope) -> String {
-    let (metric, value) = (dimension(Dimension::QosMetric), value(Metric::QosValue));
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
-        "SELECT {metric} AS metric, {UNIT} AS unit, count({value}) AS measurements, avg({value}) AS mean,
-            varSampStable({value}) AS variance, min({value}) AS least, max({value}) AS most,
-            quantilesExactInclusive(0.05, 0.5, 0.95)({value}) AS quantiles, count() OVER () AS groups
-        {} AND event_type = 'qos_metric' AND isNotNull({metric})
-        GROUP BY metric, unit ORDER BY measurements DESC, metric, unit LIMIT {{limit:UInt32}} {SETTINGS}",
-        source(scope, false)
+        "SELECT toNullable(key) AS metric, toString(unit) AS unit, sum(qos_count) AS measurements,
+            if(measurements = 0, NULL, sum(qos_sum) / measurements) AS mean,
+            toNullable(varSampStableArray(qos_values)) AS variance,
+            if(measurements = 0, NULL, minArray(qos_values)) AS least,
+            if(measurements = 0, NULL, maxArray(qos_values)) AS most,
+            quantilesExactInclusiveArray(0.05, 0.5, 0.95)(qos_values) AS quantiles, count() OVER () AS groups
+        FROM {}
+        GROUP BY metric, unit ORDER BY measurements DESC, metric, unit LIMIT {{limit:UInt32}}",
+        plan.relation("qos_count, qos_sum, qos_values")
     )
 }
 
@@ -51,24 +51,24 @@ pub(super) fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Measured>, Error> {
-    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
+    let by = Some(Dimension::QosMetric);
+    let plan = Question { scope, by, before: None, edges: &[] }.plan(database).await?;
+    let query = plan.bind(database.client.query(&sql(&plan))).param("limit", limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
-    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
+    use crate::params::choice::Dimension;
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
     fn every_value_is_bound() {
+        let scope = scope("qos_metric=evil");
         let parameters =
             ["tenant:String", "from:Int64", "to:Int64", "filter_qos_metric:String", "limit:UInt32"];
-        assert_bound(&sql(&scope("qos_metric=evil")), &parameters);
+        assert_bound(&sql(&plan(&scope, Some(Dimension::QosMetric), None, Vec::new())), &parameters);
     }
 }

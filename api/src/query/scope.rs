@@ -1,51 +1,54 @@
 //! The conditions that every analytic statement begins with, and their values, bound beside it.
 
-use clickhouse::query::Query;
-
-use super::expression::dimension;
+use super::client::Query;
 use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 
-/// The range of the request.
-const WITHIN: &str =
-    "ts >= fromUnixTimestamp64Micro({from:Int64}) AND ts < fromUnixTimestamp64Micro({to:Int64})";
+/// From a time up to, and not with, another; both in microseconds since 1970.
+pub(super) type Period = (i64, i64);
 
-/// The range of the request, and one before it, which [`bind_before`] binds.
-const WITHIN_BOTH: &str = "ts >= fromUnixTimestamp64Micro({before_from:Int64})
-    AND ts < fromUnixTimestamp64Micro({to:Int64})
-    AND (ts >= fromUnixTimestamp64Micro({from:Int64}) OR ts < fromUnixTimestamp64Micro({before_to:Int64}))";
+/// That a column of times lies within the range of the request, or within the period before it, if there is one.
+pub(super) fn within(column: &str, before: Option<Period>) -> String {
+    let time = |name: &str| format!("fromUnixTimestamp64Micro({{{name}:Int64}})");
+    let (from, to) = (time("from"), time("to"));
+    if before.is_none() {
+        return format!("{column} >= {from} AND {column} < {to}");
+    }
+    let (before_from, before_to) = (time("before_from"), time("before_to"));
+    format!(
+        "{column} >= {before_from} AND {column} < {to} AND ({column} >= {from} OR {column} < {before_to})"
+    )
+}
 
-/// The table with the conditions of a scope; with `and_before`, also the events of a range before it.
-pub(super) fn source(scope: &Scope, and_before: bool) -> String {
-    let range = if and_before { WITHIN_BOTH } else { WITHIN };
-    let mut sql = format!("FROM voc_events FINAL WHERE tenant_id = {{tenant:String}} AND {range}");
+/// The events with the conditions of a scope, and those of a period before it, if there is one.
+pub(super) fn facts(scope: &Scope, before: Option<Period>) -> String {
+    let mut sql = format!("FROM voc_facts WHERE tenant_id = {{tenant:String}} AND {}", within("ts", before));
     for (one, _) in scope.filters.iter() {
-        let expression = if one == Dimension::Type { "event_type" } else { dimension(one) };
-        sql.push_str(&format!(" AND {expression} = {{filter_{}:String}}", one.as_str()));
+        let column = if one == Dimension::Type { "event_type" } else { one.as_str() };
+        sql.push_str(&format!(" AND {column} = {{filter_{}:String}}", one.as_str()));
     }
     sql
 }
 
-/// Binds the values of a scope.
-pub(super) fn bind(query: Query, scope: &Scope) -> Query {
+/// Binds the values of a scope, and of the period before it.
+pub(super) fn bind(query: Query, scope: &Scope, before: Option<Period>) -> Query {
     let query = query
         .param("tenant", scope.tenant.as_str())
         .param("from", scope.range.from)
         .param("to", scope.range.to);
+    let query = match before {
+        Some((from, to)) => query.param("before_from", from).param("before_to", to),
+        None => query,
+    };
     scope
         .filters
         .iter()
         .fold(query, |query, (one, value)| query.param(&format!("filter_{}", one.as_str()), value))
 }
 
-/// Binds the range before.
-pub(super) fn bind_before(query: Query, from: i64, to: i64) -> Query {
-    query.param("before_from", from).param("before_to", to)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
-    use super::source;
+    use super::facts;
     use crate::params::choice::Dimension;
     use crate::params::filters::Filters;
     use crate::params::range::Range;
@@ -66,8 +69,12 @@ pub(super) mod tests {
     /// Whether every brace of a statement opens a parameter: what a request says never does.
     #[track_caller]
     pub(in crate::query) fn assert_bound(sql: &str, parameters: &[&str]) {
-        let found: Vec<&str> =
+        let mut found: Vec<&str> =
             sql.split('{').skip(1).map(|rest| rest.split('}').next().unwrap_or_default()).collect();
+        found.sort_unstable();
+        found.dedup();
+        let mut parameters = parameters.to_vec();
+        parameters.sort_unstable();
         assert_eq!(found, parameters, "{sql}");
         for value in ["OR 1 = 1", "evil"] {
             assert!(!sql.contains(value), "{sql}");
@@ -81,7 +88,7 @@ pub(super) mod tests {
             "label" => "label=negative".to_owned(),
             name => format!("{name}=evil'"),
         });
-        let sql = source(&scope(&all.join("&")), false);
+        let sql = facts(&scope(&all.join("&")), None);
         let mut parameters = vec!["tenant:String".to_owned(), "from:Int64".to_owned(), "to:Int64".to_owned()];
         parameters.extend(Dimension::ALL.map(|(name, _)| format!("filter_{name}:String")));
         assert_bound(&sql, &parameters.iter().map(String::as_str).collect::<Vec<_>>());
@@ -90,9 +97,11 @@ pub(super) mod tests {
 
     #[test]
     fn without_filters_there_are_tenant_and_range() {
-        assert_bound(&source(&scope(""), false), &["tenant:String", "from:Int64", "to:Int64"]);
-        let both = source(&scope(""), true);
-        let parameters = ["tenant:String", "before_from:Int64", "to:Int64", "from:Int64", "before_to:Int64"];
-        assert_bound(&both, &parameters);
+        assert_bound(&facts(&scope(""), None), &["tenant:String", "from:Int64", "to:Int64"]);
+        let both = facts(&scope(""), Some((0, 1)));
+        assert_bound(
+            &both,
+            &["tenant:String", "before_from:Int64", "to:Int64", "from:Int64", "before_to:Int64"],
+        );
     }
 }

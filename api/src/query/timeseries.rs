@@ -1,11 +1,10 @@
 //! A metric over time, one series for each group.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, dimension, value};
-use super::scope::{bind, bind_before, source};
+use super::measure::measure;
+use super::rollups::{Plan, Question, name};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::buckets::Buckets;
 use crate::params::choice::{Dimension, Metric};
@@ -27,18 +26,18 @@ pub struct Group {
     pub groups: u64,
 }
 
-pub(super) fn sql(scope: &Scope, metric: Metric, by: Option<Dimension>, and_before: bool) -> String {
-    let name = by.map_or("CAST(NULL, 'Nullable(String)')", dimension);
-    let only = if by.is_some() { format!("AND isNotNull({name})") } else { String::new() };
-    let (value, source) = (value(metric), source(scope, and_before));
+pub(super) fn sql(plan: &Plan<'_>, metric: Metric, by: Option<Dimension>) -> String {
+    let (name, metric) = (name(by), measure(metric));
+    let (count, sum) = (metric.count, metric.sum);
+    let columns = if count == "events" { "events".to_owned() } else { format!("events, {count}, {sum}") };
     format!(
         "SELECT name, sumIf(bucket_events, bucket >= {{current:UInt32}}) AS events,
             groupArray((bucket, bucket_events, valued, mean)) AS buckets, count() OVER () AS groups
-        FROM (SELECT {name} AS name,
-                roundDown(toUInt32(toUnixTimestamp(ts)), {{starts:Array(UInt32)}}) AS bucket,
-                count() AS bucket_events, count({value}) AS valued, avg({value}) AS mean
-            {source} {only} GROUP BY name, bucket)
-        GROUP BY name ORDER BY events DESC, name LIMIT {{limit:UInt32}} {SETTINGS}"
+        FROM (SELECT {name} AS name, roundDown(toUInt32(toUnixTimestamp(at)), {{starts:Array(UInt32)}}) AS bucket,
+                sum(events) AS bucket_events, sum({count}) AS valued, if(valued = 0, NULL, sum({sum}) / valued) AS mean
+            FROM {} GROUP BY name, bucket)
+        GROUP BY name ORDER BY events DESC, name LIMIT {{limit:UInt32}}",
+        plan.relation(&columns)
     )
 }
 
@@ -54,32 +53,27 @@ pub async fn fetch(
     buckets: &Buckets,
     limit: u32,
 ) -> Result<Vec<Group>, Error> {
-    let sql = sql(scope, metric, by, buckets.before.is_some());
-    let query = bound(database.client.query(&sql), scope, buckets, limit);
-    Database::within(ANSWER_LIMIT, query.fetch_all()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, buckets: &Buckets, limit: u32) -> Query {
-    let query = bind(query, scope)
+    let before = buckets.before.as_ref().map(|before| (before.from, before.to));
+    let plan = Question { scope, by, before, edges: &buckets.starts }.plan(database).await?;
+    let query = plan
+        .bind(database.client.query(&sql(&plan, metric, by)))
         .param("starts", &buckets.starts)
         .param("current", buckets.current()[0])
         .param("limit", limit);
-    match &buckets.before {
-        Some(before) => bind_before(query, before.from, before.to),
-        None => query,
-    }
+    Database::within(ANSWER_LIMIT, query.fetch_all()).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
     use crate::params::choice::{Dimension, Metric};
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
     fn every_value_is_bound() {
-        let single = sql(&scope("channel=evil"), Metric::Sentiment, None, false);
+        let filtered = scope("channel=evil");
+        let single = sql(&plan(&filtered, None, None, Vec::new()), Metric::Sentiment, None);
         let parameters = [
             "current:UInt32",
             "starts:Array(UInt32)",
@@ -90,10 +84,10 @@ mod tests {
             "limit:UInt32",
         ];
         assert_bound(&single, &parameters);
-        assert!(!single.contains("isNotNull"));
-        let grouped = sql(&scope(""), Metric::Count, Some(Dimension::Channel), true);
-        assert!(
-            grouped.contains("isNotNull(if(event_type = 'call'") && grouped.contains("{before_to:Int64}")
-        );
+        assert!(single.contains("dimension = 'channel'") && single.contains("NULL, 'Nullable(String)'"));
+        let all = scope("");
+        let by = Some(Dimension::Channel);
+        let grouped = sql(&plan(&all, by, Some((0, 1)), vec![0]), Metric::Count, by);
+        assert!(grouped.contains("isNotNull(channel)") && grouped.contains("{before_to:Int64}"));
     }
 }

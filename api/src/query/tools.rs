@@ -1,14 +1,12 @@
 //! How often each tool was invoked, succeeded, and how long it took.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
 use serde::Deserialize;
 
-use super::expression::{SETTINGS, dimension, value};
-use super::scope::{bind, source};
+use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::Limit;
-use crate::params::choice::{Dimension, Metric};
+use crate::params::choice::Dimension;
 use crate::params::scope::Scope;
 
 /// One tool.
@@ -34,17 +32,17 @@ pub struct Tool {
     pub groups: u64,
 }
 
-pub(super) fn sql(scope: &Scope) -> String {
-    let (tool, agent) = (dimension(Dimension::Tool), dimension(Dimension::Agent));
-    let (success, latency) = (value(Metric::ToolSuccess), value(Metric::Latency));
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
-        "SELECT {tool} AS tool, count() AS invocations, uniqExact({agent}) AS agents,
-            count({success}) AS judged, avg({success}) AS success, count({latency}) AS timed,
-            avg({latency}) AS latency, quantilesExactInclusive(0.5, 0.95, 0.99)({latency}) AS latencies,
-            count() OVER () AS groups
-        {} AND event_type = 'tool_invocation' AND isNotNull({tool})
-        GROUP BY tool ORDER BY invocations DESC, tool LIMIT {{limit:UInt32}} {SETTINGS}",
-        source(scope, false)
+        "SELECT toNullable(key) AS tool, sum(events) AS invocations, length(groupUniqArrayArray(agents)) AS agents,
+            sum(success_count) AS judged, if(judged = 0, NULL, sum(success_sum) / judged) AS success,
+            sum(latency_count) AS timed, if(timed = 0, NULL, sum(latency_sum) / timed) AS latency,
+            quantilesExactInclusiveArray(0.5, 0.95, 0.99)(latency_values) AS latencies, count() OVER () AS groups
+        FROM {}
+        GROUP BY tool ORDER BY invocations DESC, tool LIMIT {{limit:UInt32}}",
+        plan.relation(
+            "events, agents, success_count, success_sum, latency_count, latency_sum, latency_values"
+        )
     )
 }
 
@@ -53,23 +51,23 @@ pub(super) fn sql(scope: &Scope) -> String {
 /// # Errors
 /// ClickHouse does not answer, or not in time, or lacks the table.
 pub async fn fetch(database: &Database, scope: &Scope, limit: &Limit) -> Result<Vec<Tool>, Error> {
-    let query = bound(database.client.query(&sql(scope)), scope, limit.get());
+    let by = Some(Dimension::Tool);
+    let plan = Question { scope, by, before: None, edges: &[] }.plan(database).await?;
+    let query = plan.bind(database.client.query(&sql(&plan))).param("limit", limit.get());
     Database::within(ANSWER_LIMIT, query.fetch_all()).await
-}
-
-/// Binds what the statement names.
-pub(super) fn bound(query: Query, scope: &Scope, limit: u32) -> Query {
-    bind(query, scope).param("limit", limit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::sql;
+    use crate::params::choice::Dimension;
+    use crate::query::rollups::tests::plan;
     use crate::query::scope::tests::{assert_bound, scope};
 
     #[test]
     fn every_value_is_bound() {
+        let scope = scope("agent=evil");
         let parameters = ["tenant:String", "from:Int64", "to:Int64", "filter_agent:String", "limit:UInt32"];
-        assert_bound(&sql(&scope("agent=evil")), &parameters);
+        assert_bound(&sql(&plan(&scope, Some(Dimension::Tool), None, Vec::new())), &parameters);
     }
 }

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode, header};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -57,6 +58,47 @@ async fn a_bad_parameter_is_a_400_that_names_it() {
 }
 
 #[tokio::test]
+async fn a_live_stream_says_that_clickhouse_is_down_and_goes_on() {
+    let response = send(&router(), Method::GET, "/v1/tenants/acme/live").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let mut body = response.into_body().into_data_stream();
+    for _ in 0..2 {
+        let message = String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+        let data = message.strip_prefix("event: error\ndata: ").unwrap().trim_end();
+        let problem: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&problem["code"], &problem["status"]), (&json!("unavailable"), &json!(503)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_live_stream_shows_is_bounded() {
+    for query in ["window=0", "window=61", "window=5m", "every=0", "every=61", "every=2&every=2", "since=1"] {
+        let (status, body) = get(&router(), &format!("/v1/tenants/acme/live?{query}")).await;
+        assert_eq!((status, &body["code"]), (StatusCode::BAD_REQUEST, &json!("bad_parameter")), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_not_kept() {
+    let router = router();
+    for path in ["/v1/tenants/acme/summary", "/v1/tenants/acme/summary?from=x"] {
+        for _ in 0..2 {
+            let response = send(&router, Method::GET, path).await;
+            assert!(!response.status().is_success());
+            assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+            assert!(!response.headers().contains_key(header::AGE));
+        }
+    }
+    let metrics = text(send(&router, Method::GET, "/metrics").await).await;
+    assert!(
+        metrics.lines().any(|line| line == r#"voc_api_cache_answers_total{origin="asked"} 4"#),
+        "{metrics}"
+    );
+}
+
+#[tokio::test]
 async fn an_unknown_path_is_a_404() {
     for path in ["/", "/metrics/", "/metrics/summary/", "/%00", "/healthz%20"] {
         let (status, body) = get(&router(), path).await;
@@ -82,12 +124,22 @@ async fn requests_are_counted_by_route_and_status() {
     send(&router, Method::POST, "/healthz").await;
     let metrics = text(send(&router, Method::GET, "/metrics").await).await;
     for line in [
-        r#"voc_api_requests_total{route="/healthz",status="200"} 2"#,
-        r#"voc_api_requests_total{route="/healthz",status="405"} 1"#,
-        r#"voc_api_requests_total{route="/metrics/summary",status="400"} 1"#,
-        r#"voc_api_requests_total{route="unmatched",status="404"} 2"#,
-        r#"voc_api_request_seconds_count{route="unmatched"} 2"#,
+        r#"voc_api_requests_total{method="GET",route="/healthz",status="200"} 2"#,
+        r#"voc_api_requests_total{method="POST",route="/healthz",status="405"} 1"#,
+        r#"voc_api_requests_total{method="GET",route="/metrics/summary",status="400"} 1"#,
+        r#"voc_api_requests_total{method="GET",route="unmatched",status="404"} 2"#,
+        r#"voc_api_request_seconds_count{class="4xx",method="GET",route="unmatched"} 2"#,
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line} is missing in\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn an_api_that_takes_no_events_says_so() {
+    let response = send(&router(), Method::POST, "/v1/tenants/acme/events").await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
+    let body: Value = serde_json::from_str(&text(response).await).unwrap();
+    assert_eq!(body["code"], "ingest_off");
+    assert!(body["detail"].as_str().unwrap().contains("api.ingest.mode"), "{body}");
 }

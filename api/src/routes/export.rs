@@ -7,13 +7,13 @@ use axum::http::request::Parts;
 use axum::http::{Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use clickhouse::query::Query;
 use jiff::tz::TimeZone;
 
 use super::{agents, breakdown, dead_letters, distribution, events, tenant_summary, timeseries};
 use crate::error::Error;
 use crate::params::format::Format;
 use crate::params::range::Range;
+use crate::query::client::Query;
 use crate::query::export::{Exports, rows};
 
 const OF_A_TENANT: &str = "/v1/tenants/{tenant}/";
@@ -110,17 +110,18 @@ async fn query(
         Resource::Summary => {
             let tenant_summary::Request(scope) =
                 tenant_summary::Request::from_request_parts(parts, state).await?;
-            (rows::summary(exports, format, &scope), scope)
+            (rows::summary(exports, format, &scope).await?, scope)
         }
         Resource::Timeseries => {
             let request = timeseries::Request::from_request_parts(parts, state).await?;
             let timeseries::Request { scope, metric, group_by, buckets, limit, .. } = request;
-            (rows::timeseries(exports, format, &scope, (metric, group_by), &buckets, limit), scope)
+            let by = (metric, group_by);
+            (rows::timeseries(exports, format, &scope, by, &buckets, limit).await?, scope)
         }
         Resource::Distribution => {
             let distribution::Request { scope, bins } =
                 distribution::Request::from_request_parts(parts, state).await?;
-            (rows::distribution(exports, format, &scope, bins), scope)
+            (rows::distribution(exports, format, &scope, bins).await?, scope)
         }
         Resource::Breakdown => {
             let request = breakdown::Request::from_request_parts(parts, state).await?;
@@ -128,7 +129,7 @@ async fn query(
             // Two ends are those of the JSON answer; of all groups, none is left out.
             let compared = if limit.is_some() { breakdown::COMPARED } else { u32::MAX };
             let counted = (min_events, compared);
-            (rows::breakdown(exports, format, &scope, (metric, by), counted, limit), scope)
+            (rows::breakdown(exports, format, &scope, (metric, by), counted, limit).await?, scope)
         }
         Resource::Events => {
             let request = events::Request::from_request_parts(parts, state).await?;
@@ -137,12 +138,12 @@ async fn query(
         }
         Resource::Agents | Resource::Tools | Resource::Qos => {
             let agents::Request { scope, limit } = agents::Request::from_request_parts(parts, state).await?;
-            let rows = match resource {
-                Resource::Agents => rows::agents,
-                Resource::Tools => rows::tools,
-                _ => rows::qos,
+            let query = match resource {
+                Resource::Agents => rows::agents(exports, format, &scope, &limit).await?,
+                Resource::Tools => rows::tools(exports, format, &scope, &limit).await?,
+                _ => rows::qos(exports, format, &scope, &limit).await?,
             };
-            (rows(exports, format, &scope, &limit), scope)
+            (query, scope)
         }
         Resource::DeadLetters => {
             let request = dead_letters::ListRequest::from_request_parts(parts, state).await?;

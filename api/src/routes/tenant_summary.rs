@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use serde::Serialize;
-use voc_smartmodule::contract::EventType;
 
 use super::mean;
 use crate::error::Error;
@@ -60,16 +59,14 @@ struct Sum {
 
 impl Sum {
     fn of<'a>(parts: impl Iterator<Item = &'a Part>) -> Self {
-        let (mut sum, mut total, mut negative) = (Self::default(), 0.0, 0);
+        let (mut sum, mut total, mut negative) = (Self::default(), 0.0, 0.0);
         for part in parts {
             sum.events += part.events;
             sum.scored += part.scored;
-            total += part.total.unwrap_or_default();
+            total += part.total;
             negative += part.negative;
         }
         sum.sentiment = mean(total, sum.scored);
-        #[allow(clippy::cast_precision_loss, reason = "numbers of events lie far below 2^52")]
-        let negative = negative as f64;
         sum.negative_share = mean(negative, sum.scored);
         sum
     }
@@ -82,10 +79,8 @@ fn period(parts: &[Part], is_current: bool, from: String, to: String) -> Period 
         .map(|kind| (kind.to_owned(), Sum::of(parts().filter(|part| part.event_kind == kind))))
         .collect();
     let mut labels = BTreeMap::new();
-    let labelled =
-        parts().filter(|part| part.event_kind == EventType::Call.as_str() && !part.label.is_empty());
-    for part in labelled {
-        *labels.entry(part.label.clone()).or_default() += part.events;
+    for (label, events) in parts().flat_map(|part| &part.labels) {
+        *labels.entry(label.clone()).or_default() += events;
     }
     Period { from, to, all: Sum::of(parts()), by_type, labels }
 }
@@ -108,25 +103,25 @@ pub async fn get(State(database): State<Database>, Request(scope): Request) -> R
 mod tests {
     use super::{Part, Sum, period};
 
-    fn part(event_kind: &str, label: &str, is_current: bool, scored: u64, total: f64) -> Part {
+    fn part(event_kind: &str, label: Option<&str>, is_current: bool, scored: u64, total: f64) -> Part {
         Part {
             event_kind: event_kind.to_owned(),
-            label: label.to_owned(),
             is_current,
             events: scored + 1,
             scored,
-            total: (scored > 0).then_some(total),
-            negative: scored,
+            total,
+            negative: f64::from(u32::try_from(scored).unwrap()),
+            labels: label.map(|label| (label.to_owned(), scored + 1)).into_iter().collect(),
         }
     }
 
     #[test]
     fn a_mean_is_over_scored_events_of_its_period() {
         let parts = [
-            part("call", "negative", true, 3, -3.0),
-            part("call", "positive", true, 1, 1.0),
-            part("call", "positive", false, 7, 7.0),
-            part("qos_metric", "no_signal", true, 0, 0.0),
+            part("call", Some("negative"), true, 3, -3.0),
+            part("call", Some("positive"), true, 1, 1.0),
+            part("call", Some("positive"), false, 7, 7.0),
+            part("qos_metric", None, true, 0, 0.0),
         ];
         let found = period(&parts, true, String::new(), String::new());
         let share = Some(1.0);

@@ -12,6 +12,7 @@ pub mod environment;
 mod error;
 pub mod kafka;
 pub mod mirror;
+pub mod rollups;
 mod secrets;
 pub mod sections;
 mod tree;
@@ -48,6 +49,10 @@ pub struct Config {
     pub monitoring: Monitoring,
     /// How often what is stored is audited.
     pub audit: Audit,
+    /// When rollups are computed.
+    pub rollups: rollups::Rollups,
+    /// How long events and rollups live.
+    pub retention: rollups::Retentions,
     /// Where the API serves: not the connector's, but checked with the rest.
     pub api: Api,
 }

@@ -6,8 +6,8 @@
 //!            kafka)    SmartModule)
 //! ```
 //!
-//! with `mirror` (Kafka ─▶ Fluvio) as a second leg, `dead_letters` that come back, and `retry`, `metrics`,
-//! `monitoring` and `check` beside them. Fluvio is named in `transform` and `cluster` alone, rdkafka in
+//! with `mirror` (Kafka ─▶ Fluvio) as a second leg, `dead_letters` that come back, `rollups` of what is stored, and `retry`,
+//! `metrics`, `monitoring` and `check` beside them. Fluvio is named in `transform` and `cluster` alone, rdkafka in
 //! `source::kafka`, axum in `monitoring`. Nothing is acknowledged before it is where it belongs.
 
 pub mod annotate;
@@ -24,6 +24,7 @@ pub mod monitoring;
 pub mod options;
 pub mod pipeline;
 pub mod retry;
+pub mod rollups;
 pub mod sink;
 pub mod source;
 pub mod transform;

@@ -40,6 +40,9 @@ const MIRROR_SET_ASIDE: &str = "voc_mirror_set_aside_total";
 const AUDIT_OFFSETS: &str = "voc_audit_offsets";
 const AUDIT_TIMESTAMP: &str = "voc_audit_timestamp_seconds";
 const DEAD_LETTERS_REPLAYED: &str = "voc_dead_letters_replayed_total";
+const ROLLUP_HOURS: &str = "voc_rollup_hours_computed_total";
+const ROLLUP_HOURS_DIFFERED: &str = "voc_rollup_hours_differed_total";
+const ROWS_EXPIRED: &str = "voc_rows_expired_total";
 const PIPELINE_READY: &str = "voc_pipeline_ready";
 
 /// The connector's metrics in a registry of their own. A clone is the same set of metrics.
@@ -66,6 +69,9 @@ pub struct Metrics {
     audit_offsets: IntGaugeVec,
     audit_timestamp: IntGauge,
     dead_letters_replayed: IntCounterVec,
+    rollup_hours: IntCounter,
+    rollup_hours_differed: IntCounter,
+    rows_expired: IntCounter,
     pipeline_ready: IntGauge,
 }
 
@@ -77,6 +83,8 @@ impl Metrics {
     /// its test finds.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
+        #[cfg(target_os = "linux")] // memory, processor time and open files, from /proc
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let make = Maker { registry: &registry };
         let partition = ["stream", "partition"];
         Ok(Self {
@@ -176,6 +184,12 @@ impl Metrics {
                 "dead letters tried again, by outcome: passed or failed_again",
                 &["outcome"],
             )?,
+            rollup_hours: make.counter(ROLLUP_HOURS, "hours whose rollups were computed")?,
+            rollup_hours_differed: make.counter(
+                ROLLUP_HOURS_DIFFERED,
+                "hours that the nightly comparison found to differ from their events; they are computed again",
+            )?,
+            rows_expired: make.counter(ROWS_EXPIRED, "rows of events and dead letters removed by age")?,
             pipeline_ready: make.gauge(PIPELINE_READY, "1 if /readyz answers 200, else 0")?,
             registry: registry.clone(),
         })
@@ -279,6 +293,21 @@ impl Metrics {
     /// When the last audit began, in milliseconds since 1970.
     pub fn audited_at(&self, milliseconds: i64) {
         self.audit_timestamp.set(milliseconds / 1_000);
+    }
+
+    /// The rollups of hours were computed.
+    pub fn rollups_computed(&self, hours: u64) {
+        self.rollup_hours.inc_by(hours);
+    }
+
+    /// Hours were found whose rollups differ from their events.
+    pub fn rollups_differed(&self, hours: u64) {
+        self.rollup_hours_differed.inc_by(hours);
+    }
+
+    /// Rows were removed by age.
+    pub fn expired(&self, rows: u64) {
+        self.rows_expired.inc_by(rows);
     }
 
     /// What `/readyz` answers.

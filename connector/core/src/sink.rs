@@ -16,6 +16,8 @@ mod refuse;
 mod repair;
 pub mod replays;
 mod resume;
+pub mod retention;
+pub mod rollups;
 mod rows;
 mod schema;
 mod unmirrored;

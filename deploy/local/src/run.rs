@@ -230,25 +230,24 @@ fn select(
     after: &[u8],
     format: &str,
     answer: &mut Answer,
-    gone: &dyn Fn(),
+    gone: &(dyn Fn() + Sync),
 ) -> Result<Counters, Exception> {
     let (reader, writer) = io::pipe().map_err(exception::internal)?;
     let outfile = format!(" INTO OUTFILE '/dev/fd/{}' APPEND ", writer.as_raw_fd());
     sql.extend_from_slice(outfile.as_bytes());
     sql.extend_from_slice(after);
     std::thread::scope(|scope| {
-        let query = scope.spawn(move || {
-            let result = connection.run(&sql, format);
-            // The engine has closed its end; this was the last one.
-            drop(writer);
-            result.map(|result| result.counters())
+        // The engine keeps state for each thread that it has run on: the query stays on this one, which is used again.
+        let copying = scope.spawn(move || {
+            if copy(reader, answer).is_err() {
+                gone();
+            }
         });
-        if copy(reader, answer).is_err() {
-            gone();
-        }
-        let outcome =
-            query.join().unwrap_or_else(|_| Err(exception::internal("the query's thread panicked")));
-        outcome.map_err(|exception| exception.without(&outfile))
+        let result = connection.run(&sql, format);
+        // The engine has closed its end; this was the last one.
+        drop(writer);
+        copying.join().map_err(|_| exception::internal("the thread that answers panicked"))?;
+        result.map(|result| result.counters()).map_err(|exception| exception.without(&outfile))
     })
 }
 

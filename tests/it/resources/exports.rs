@@ -3,6 +3,7 @@
 mod breaking;
 mod download;
 mod flat;
+mod kept;
 mod large;
 #[cfg(feature = "python")]
 mod pandas;

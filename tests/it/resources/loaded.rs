@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use chrono::DateTime;
 use serde_json::Value;
-use voc_tests::harness::connector::command;
+use voc_tests::harness::connector::{command, operate};
 use voc_tests::harness::http;
 use voc_tests::harness::input::{self, now_ms, seed};
 use voc_tests::harness::process::Process;
@@ -78,6 +78,9 @@ impl Loaded {
         let mut lines = input::lines(input::options(9_000, seed));
         input::write(&stage.file, &lines);
         stage.run_once();
+        // From here on hours change that have rollups: the numbers come from both.
+        let (code, said) = operate(&stage, &["rollups", "--settle", "0s"]);
+        assert_eq!(code, Some(0), "{said}");
         let mut late = input::options(2_000, seed ^ 1);
         late.until_ms -= 10 * 86_400_000;
         let mut later = input::lines(late);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use voc_tests::bench::report::Round;
-use voc_tests::bench::{cluster, delivery, engine, outage, pipeline, report};
+use voc_tests::bench::{api, cluster, delivery, engine, outage, pipeline, report};
 use voc_tests::harness::clickhouse::ClickHouse;
 
 /// Measures events a second: the SmartModule in Fluvio's engine, and the pipeline from file to ClickHouse
@@ -24,6 +24,8 @@ enum Command {
     Cluster(Cluster),
     /// What the layers of the delivery cost: file to ClickHouse with all of them and with none, in pairs
     Delivery(Delivery),
+    /// The API over many events: from rollups, from its result cache, and beside that asked of the rows
+    Api(Api),
     /// The connector's memory while ClickHouse is away and events go on arriving
     Outage(Outage),
 }
@@ -36,6 +38,16 @@ struct Delivery {
     /// Events in each run
     #[arg(long, default_value_t = 500_000)]
     events: usize,
+}
+
+#[derive(Args)]
+struct Api {
+    /// How many events; a tenth of them are measured first
+    #[arg(long, default_value_t = 50_000_000)]
+    events: u64,
+    /// In how many tenants
+    #[arg(long, default_value_t = 50)]
+    tenants: u64,
 }
 
 #[derive(Args)]
@@ -90,6 +102,7 @@ fn main() -> anyhow::Result<()> {
         (Some(Command::Delivery(Delivery { pairs, events })), _) => {
             delivery::run(&ClickHouse::start(), events, pairs).print();
         }
+        (Some(Command::Api(Api { events, tenants })), _) => api::run(events, tenants).print(),
         (Some(Command::Outage(Outage { minutes, rate })), _) => {
             outage::run(rate, Duration::from_secs(60 * minutes)).print();
         }

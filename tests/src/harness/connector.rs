@@ -8,6 +8,7 @@ use uuid::Uuid;
 use voc_connector_core::config::environment::VARIABLES;
 
 use super::process::Process;
+use super::stage::Stage;
 use super::{binary, eventually, http};
 
 /// Writes the configuration and gives the command line of a program that reads it. JSON is YAML.
@@ -26,6 +27,23 @@ pub fn command(program: &str, folder: &Path, config: &Value) -> Command {
         command.env_remove(variable);
     }
     command
+}
+
+/// Runs one of its commands on a stage's configuration; exit code, and what it printed.
+///
+/// # Panics
+/// Where it does not start.
+pub fn operate(stage: &Stage, arguments: &[&str]) -> (Option<i32>, String) {
+    let path = stage.folder().join("Operated.yaml");
+    std::fs::write(&path, format!("{:#}", stage.config)).expect("a configuration can be written");
+    let mut command = Command::new(binary("voc-connector"));
+    command.arg(arguments[0]).arg("--config").arg(path).args(&arguments[1..]);
+    for (variable, _) in VARIABLES {
+        command.env_remove(variable);
+    }
+    let output = command.env_remove("RUST_LOG").output().expect("the connector starts");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
 }
 
 /// A running connector.

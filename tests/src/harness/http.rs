@@ -37,6 +37,22 @@ pub fn post(port: u16, path: &str, body: &str) -> Option<Answer> {
     read(agent().post(format!("http://127.0.0.1:{port}{path}")).send(body))
 }
 
+/// Posts a body of this type; the answer, and what its header `retry-after` says. None where nobody answers, or the
+/// answer breaks off.
+pub fn post_as(
+    port: u16,
+    path: &str,
+    kind: &str,
+    authorization: &str,
+    body: &[u8],
+) -> Option<(Answer, Option<String>)> {
+    let request = agent().post(format!("http://127.0.0.1:{port}{path}")).header("content-type", kind);
+    let answer = request.header("authorization", authorization).send(body);
+    let header = answer.as_ref().ok().and_then(|answer| answer.headers().get("retry-after").cloned());
+    let header = header.and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    Some((read(answer)?, header))
+}
+
 fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -48,7 +48,7 @@ impl Stage {
             "batch": { "max_age": "200ms" },
             "clickhouse": { "host": "127.0.0.1", "port": clickhouse.port(), "database": name },
             "monitoring": { "port": 0 },
-            "api": { "port": 0 },
+            "api": { "port": 0, "cache": { "seconds": 0 } }, // a test that writes asks again at once
         });
         Self { folder, database: clickhouse.database_later(name), file, config }
     }

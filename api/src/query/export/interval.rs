@@ -1,8 +1,7 @@
 //! The intervals of [`crate::interval`], computed by ClickHouse: the same formulas over the same quantiles.
 
-use clickhouse::query::Query;
-
 use crate::interval::{FEW, MANY_TERMS, NORMAL, quantiles_of_few};
+use crate::query::client::Query;
 
 /// An interval's two ends, as expressions.
 pub(super) struct Interval {

@@ -1,37 +1,52 @@
 //! The rows of each export: the numbers of its JSON answer under the same names, flat. A group of names that JSON
 //! nests is one name here, joined by `_`. Times are moments, of no other zone than UTC.
 
-use clickhouse::query::Query;
-
 use super::interval::{self, Interval, student, wilson};
 use super::table::{Table, finite};
-use super::{Exports, Format};
+use super::{Error, Exports, Format};
 use crate::params::buckets::Buckets;
 use crate::params::choice::{Dimension, Kind, Metric};
 use crate::params::cursor::Cursor;
 use crate::params::scope::Scope;
 use crate::params::{Limit, TenantId};
+use crate::query::client::Query;
 use crate::query::dead_letters::Filter;
 use crate::query::distribution::QUANTILES;
-use crate::query::expression::{SETTINGS, TEXT, dimension};
+use crate::query::events::TEXT;
+use crate::query::rollups::{Plan, Question};
 use crate::query::{agents, breakdown, distribution, events, qos, tenant_summary, timeseries, tools};
 
-fn summary_table(scope: &Scope) -> Table {
-    let (inner, part) = (tenant_summary::sql(scope), "Array(Tuple(Nullable(String), Nullable(String)))");
+impl Exports {
+    /// Where the rows of a scope are read, by a dimension or none.
+    async fn plan<'a>(&self, scope: &'a Scope, by: Option<Dimension>) -> Result<Plan<'a>, Error> {
+        Question { scope, by, before: None, edges: &[] }.plan(&self.database).await
+    }
+
+    /// The statement of a table with what its plan binds.
+    fn planned(&self, table: &Table, format: Format, plan: &Plan<'_>) -> Query {
+        plan.bind(self.query(table, format))
+    }
+}
+
+fn summary_table(plan: &Plan<'_>) -> Table {
+    const PARTS: &str = "Array(Tuple(Nullable(String), Nullable(String), UInt64, Nullable(UInt64), \
+                         Nullable(Float64), Nullable(Float64)))";
+    const LABELS: &str = "Array(Tuple(String, UInt64))";
+    let inner = tenant_summary::sql(plan);
+    let sums = "events, scored, total, negative";
     let moment = |current, before| {
         format!("fromUnixTimestamp64Micro(if(is_current, {{{current}:Int64}}, {{{before}:Int64}}), 'UTC')")
     };
-    // Each row counts for its period, its type and its label; a period without events still has its row.
+    // Each row counts for its period, its type and, by number alone, its labels; a period without events still has its row.
     Table::from(format!(
-        "FROM (SELECT is_current, part.1 AS kind, part.2 AS label_name, sum(events) AS all_events,
-                sum(scored) AS all_scored, sum(total) AS score, sum(negative) AS all_negative
-            FROM (SELECT event_kind, label, is_current, events, scored, total, negative FROM ({inner})
-                UNION ALL SELECT '', '', arrayJoin([true, false]), 0, 0, NULL, 0)
+        "FROM (SELECT is_current, one.1 AS kind, one.2 AS label_name, sum(one.3) AS all_events,
+                sum(one.4) AS all_scored, sum(one.5) AS score, sum(one.6) AS all_negative
+            FROM (SELECT event_kind, is_current, {sums}, labels FROM ({inner})
+                UNION ALL SELECT '', arrayJoin([true, false]), 0, 0, 0, 0, CAST([], '{LABELS}'))
             ARRAY JOIN arrayConcat(
-                CAST([(NULL, NULL)], '{part}'),
-                if(event_kind = '', CAST([], '{part}'), CAST([(event_kind, NULL)], '{part}')),
-                if(event_kind = 'call' AND label != '', CAST([(event_kind, label)], '{part}'), CAST([], '{part}')))
-                AS part
+                CAST([(NULL, NULL, {sums})], '{PARTS}'),
+                if(event_kind = '', CAST([], '{PARTS}'), CAST([(event_kind, NULL, {sums})], '{PARTS}')),
+                CAST(arrayMap(label -> (event_kind, label.1, label.2, NULL, NULL, NULL), labels), '{PARTS}')) AS one
             GROUP BY is_current, kind, label_name)
         ORDER BY is_current DESC, kind NULLS FIRST, label_name NULLS FIRST"
     ))
@@ -47,13 +62,19 @@ fn summary_table(scope: &Scope) -> Table {
 }
 
 /// A row for each period, for each type in it, and for each label of its calls; `event_type` and `label` say for which.
-pub fn summary(exports: &Exports, format: Format, scope: &Scope) -> Query {
-    tenant_summary::bound(exports.query(&summary_table(scope), format), scope)
+///
+/// # Errors
+/// As all here: ClickHouse does not say which rollups hold.
+pub async fn summary(exports: &Exports, format: Format, scope: &Scope) -> Result<Query, Error> {
+    let before = scope.range.before();
+    let before = Some((before.from, before.to));
+    let plan = Question { scope, by: None, before, edges: &[] }.plan(&exports.database).await?;
+    Ok(exports.planned(&summary_table(&plan), format, &plan))
 }
 
-fn timeseries_table(scope: &Scope, metric: Metric, by: Option<Dimension>, and_before: bool) -> Table {
+fn timeseries_table(plan: &Plan<'_>, metric: Metric, by: Option<Dimension>) -> Table {
     const BUCKETS: &str = "Array(Tuple(UInt32, UInt64, UInt64, Nullable(Float64)))";
-    let inner = timeseries::sql(scope, metric, by, and_before);
+    let inner = timeseries::sql(plan, metric, by);
     // Without any event there is no row, but still a series.
     let single = match by {
         Some(_) => String::new(),
@@ -86,25 +107,33 @@ fn timeseries_table(scope: &Scope, metric: Metric, by: Option<Dimension>, and_be
 }
 
 /// A row for each bucket of each group, those of the period before among them.
-pub fn timeseries(
+///
+/// # Errors
+/// As [`summary`].
+pub async fn timeseries(
     exports: &Exports,
     format: Format,
     scope: &Scope,
     (metric, by): (Metric, Option<Dimension>),
     buckets: &Buckets,
     limit: Option<u32>,
-) -> Query {
-    let table = timeseries_table(scope, metric, by, buckets.before.is_some());
-    timeseries::bound(exports.query(&table, format), scope, buckets, limit.unwrap_or(u32::MAX))
+) -> Result<Query, Error> {
+    let before = buckets.before.as_ref().map(|before| (before.from, before.to));
+    let plan = Question { scope, by, before, edges: &buckets.starts }.plan(&exports.database).await?;
+    let query = exports
+        .planned(&timeseries_table(&plan, metric, by), format, &plan)
+        .param("starts", &buckets.starts)
+        .param("current", buckets.current()[0]);
+    Ok(query.param("limit", limit.unwrap_or(u32::MAX)))
 }
 
-fn distribution_table(scope: &Scope) -> Table {
+fn distribution_table(plan: &Plan<'_>) -> Table {
     const PARTS: &str = "Array(Tuple(String, Nullable(Float64), Nullable(Float64), Nullable(Float64), \
                          Nullable(String), Nullable(UInt64), Nullable(Float64)))";
     let levels = QUANTILES.map(|level| level.to_string()).join(", ");
     let in_bin = |bin: &str| format!("arrayFirst(one -> one.1 = {bin}, bins).2");
     let edge = |bin: &str| format!("({bin}) * 2 / {{bins:Int32}} - 1");
-    let (inner, value) = (distribution::sql(scope), finite("one.2"));
+    let (inner, value) = (distribution::sql(plan), finite("one.2"));
     let parts = [
         format!("[('scores', NULL, NULL, NULL, NULL, scored, {})]", finite("mean")),
         format!(
@@ -135,12 +164,21 @@ fn distribution_table(scope: &Scope) -> Table {
 }
 
 /// A row for all scores and their mean, for each quantile, for each bin and what lies below and above, for each label.
-pub fn distribution(exports: &Exports, format: Format, scope: &Scope, bins: u32) -> Query {
-    distribution::bound(exports.query(&distribution_table(scope), format), scope, bins)
+///
+/// # Errors
+/// As [`summary`].
+pub async fn distribution(
+    exports: &Exports,
+    format: Format,
+    scope: &Scope,
+    bins: u32,
+) -> Result<Query, Error> {
+    let plan = exports.plan(scope, None).await?;
+    Ok(exports.planned(&distribution_table(&plan), format, &plan).param("bins", bins))
 }
 
-fn breakdown_table(scope: &Scope, metric: Metric, by: Dimension) -> Table {
-    let inner = breakdown::sql(scope, metric, by);
+fn breakdown_table(plan: &Plan<'_>, metric: Metric, by: Dimension) -> Table {
+    let inner = breakdown::sql(plan, metric, by);
     let value = match metric.kind() {
         Kind::Count => "toNullable(toFloat64(events))".to_owned(),
         Kind::Share | Kind::Mean => finite("mean"),
@@ -170,21 +208,28 @@ fn breakdown_table(scope: &Scope, metric: Metric, by: Dimension) -> Table {
 }
 
 /// A row for each group, with its places in the two lists of the JSON answer: `top` and `bottom`, from 1.
-pub fn breakdown(
+///
+/// # Errors
+/// As [`summary`].
+pub async fn breakdown(
     exports: &Exports,
     format: Format,
     scope: &Scope,
     (metric, by): (Metric, Dimension),
     (least, most): (u32, u32),
     limit: Option<u32>,
-) -> Query {
-    let query = exports.query(&breakdown_table(scope, metric, by), format);
-    let query = breakdown::bound(query, scope, least, most).param("ends", limit.unwrap_or(u32::MAX));
-    if metric.kind() == Kind::Mean { interval::bound(query) } else { query }
+) -> Result<Query, Error> {
+    let plan = exports.plan(scope, Some(by)).await?;
+    let query = exports
+        .planned(&breakdown_table(&plan, metric, by), format, &plan)
+        .param("least", least)
+        .param("most", most)
+        .param("ends", limit.unwrap_or(u32::MAX));
+    Ok(if metric.kind() == Kind::Mean { interval::bound(query) } else { query })
 }
 
-fn agents_table(scope: &Scope) -> Table {
-    Table::from(format!("FROM ({}) ORDER BY events DESC, agent", agents::sql(scope)))
+fn agents_table(plan: &Plan<'_>) -> Table {
+    Table::from(format!("FROM ({}) ORDER BY events DESC, agent", agents::sql(plan)))
         .with_text("agent", "agent")
         .with_all(["events", "calls", "actions", "tool_invocations", "scored"])
         .with("sentiment", finite("mean_sentiment"))
@@ -195,14 +240,18 @@ fn agents_table(scope: &Scope) -> Table {
 }
 
 /// A row for each agent.
-pub fn agents(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Query {
-    agents::bound(exports.query(&agents_table(scope), format), scope, limit.of_export())
+///
+/// # Errors
+/// As [`summary`].
+pub async fn agents(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Result<Query, Error> {
+    let plan = exports.plan(scope, Some(Dimension::Agent)).await?;
+    Ok(exports.planned(&agents_table(&plan), format, &plan).param("limit", limit.of_export()))
 }
 
-fn tools_table(scope: &Scope) -> Table {
+fn tools_table(plan: &Plan<'_>) -> Table {
     let interval = wilson(&finite("success"), "judged");
     let quantile = |at: u32| finite(&format!("latencies[{at}]"));
-    Table::from(format!("FROM ({}) ORDER BY invocations DESC, tool", tools::sql(scope)))
+    Table::from(format!("FROM ({}) ORDER BY invocations DESC, tool", tools::sql(plan)))
         .with_text("tool", "tool")
         .with_all(["invocations", "agents", "judged"])
         .with("success", finite("success"))
@@ -216,15 +265,19 @@ fn tools_table(scope: &Scope) -> Table {
 }
 
 /// A row for each tool.
-pub fn tools(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Query {
-    tools::bound(exports.query(&tools_table(scope), format), scope, limit.of_export())
+///
+/// # Errors
+/// As [`summary`].
+pub async fn tools(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Result<Query, Error> {
+    let plan = exports.plan(scope, Some(Dimension::Tool)).await?;
+    Ok(exports.planned(&tools_table(&plan), format, &plan).param("limit", limit.of_export()))
 }
 
-fn qos_table(scope: &Scope) -> Table {
+fn qos_table(plan: &Plan<'_>) -> Table {
     let mean = finite("mean");
     let interval = student(&mean, "variance", "measurements");
     let quantile = |at: u32| finite(&format!("quantiles[{at}]"));
-    Table::from(format!("FROM ({}) ORDER BY measurements DESC, metric, unit", qos::sql(scope)))
+    Table::from(format!("FROM ({}) ORDER BY measurements DESC, metric, unit", qos::sql(plan)))
         .with_text("metric", "metric")
         .with_text("unit", "nullIf(unit, '')")
         .with("measurements", "measurements")
@@ -239,30 +292,35 @@ fn qos_table(scope: &Scope) -> Table {
 }
 
 /// A row for each metric in each unit.
-pub fn qos(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Query {
-    interval::bound(qos::bound(exports.query(&qos_table(scope), format), scope, limit.of_export()))
+///
+/// # Errors
+/// As [`summary`].
+pub async fn qos(exports: &Exports, format: Format, scope: &Scope, limit: &Limit) -> Result<Query, Error> {
+    let plan = exports.plan(scope, Some(Dimension::QosMetric)).await?;
+    Ok(interval::bound(exports.planned(&qos_table(&plan), format, &plan).param("limit", limit.of_export())))
 }
 
 fn events_table(scope: &Scope, is_searched: bool, is_after: bool) -> Table {
-    // In the order of the table, so that nothing has to be sorted, and the first rows come at once.
+    // In the order of the table, so that nothing has to be sorted, and the first rows come at once. The conditions lie
+    // within, where a name is that of a column and not of what an export makes of it.
     Table::from(format!(
-        "{} ORDER BY ts, voc_events.event_id LIMIT {{limit:UInt32}} {SETTINGS}",
+        "FROM (SELECT * {}) AS found ORDER BY found.ts, found.event_id LIMIT {{limit:UInt32}}",
         events::conditions(scope, is_searched, is_after)
     ))
     .with("event_id", "toString(event_id)")
     .with("timestamp", "ts")
     .with("event_type", "CAST(event_type, 'String')")
     .with("processed_at", "processed_at")
-    .with_text("agent", dimension(Dimension::Agent))
-    .with_text("channel", dimension(Dimension::Channel))
-    .with_text("direction", dimension(Dimension::Direction))
-    .with_text("action", dimension(Dimension::Action))
-    .with_text("tool", dimension(Dimension::Tool))
-    .with_text("qos_metric", dimension(Dimension::QosMetric))
+    .with_text("agent", "agent")
+    .with_text("channel", "channel")
+    .with_text("direction", "direction")
+    .with_text("action", "action")
+    .with_text("tool", "tool")
+    .with_text("qos_metric", "qos_metric")
     .with("sentiment", finite("sentiment"))
-    .with("label", format!("CAST({}, 'Nullable(String)')", dimension(Dimension::Label)))
+    .with("label", "label")
     .with("unclear", "sentiment_unclear")
-    .with_text("language", format!("CAST({}, 'Nullable(String)')", dimension(Dimension::Language)))
+    .with_text("language", "language")
     .with("annotation_version", "annotation_version")
     .with("explanation", "nullIf(sentiment_explanation, '')")
     .with_text("text", format!("nullIf({TEXT}, '')"))

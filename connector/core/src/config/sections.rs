@@ -268,11 +268,22 @@ pub struct Api {
     pub access: IgnoredAny,
     /// This too.
     pub limits: IgnoredAny,
+    /// And this.
+    pub cache: IgnoredAny,
+    /// And this.
+    pub ingest: IgnoredAny,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { host: "127.0.0.1".to_owned(), port: 8000, access: IgnoredAny, limits: IgnoredAny }
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8000,
+            access: IgnoredAny,
+            limits: IgnoredAny,
+            cache: IgnoredAny,
+            ingest: IgnoredAny,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::rollups::Retention;
 use super::sections::{Compression, PartitionBy};
 use super::*;
 
@@ -72,8 +73,25 @@ fn every_section_has_its_defaults() {
         assert_eq!(config.clickhouse.partition_by, PartitionBy::Bucket);
         assert_eq!((config.monitoring.host.as_str(), config.monitoring.port), ("127.0.0.1", 8001));
         assert_eq!(config.audit.interval, Duration::from_secs(3600));
+        assert_eq!(config.rollups.interval, Duration::from_secs(10));
+        assert_eq!(config.rollups.settle, Duration::from_secs(300));
+        assert_eq!(config.rollups.nightly_at.to_string(), "03:00:00");
+        let days = |days: u64| Duration::from_secs(86_400 * days);
+        assert_eq!(config.retention.of("acme").events, days(90));
+        assert!((days(730)..days(731)).contains(&config.retention.of("acme").rollups));
         assert_eq!((config.api.host.as_str(), config.api.port), ("127.0.0.1", 8000));
     }
+}
+
+#[test]
+fn a_tenant_may_keep_its_events_for_another_time() {
+    let config =
+        good("retention: {events: 10d, tenants: {acme: {events: 20d}, other: {rollups: 0s}}}\n", &[]);
+    let of = |tenant: &str| {
+        let Retention { events, rollups } = config.retention.of(tenant);
+        [events, rollups].map(|age| age.as_secs() / 86_400)
+    };
+    assert_eq!([of("acme"), of("other"), of("third")], [[20, 730], [10, 0], [10, 730]]);
 }
 
 #[test]

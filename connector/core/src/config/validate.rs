@@ -16,6 +16,7 @@ use super::decode::decode;
 use super::error::Fault;
 use super::kafka::{self, Kafka, Section as KafkaSection};
 use super::mirror::Section as MirrorSection;
+use super::rollups::{Retentions, Rollups};
 use super::sections::{
     Api, Audit, Batch, ClickHouse, File, Meta, Monitoring, SmartModule, Source, Transform,
 };
@@ -50,6 +51,10 @@ struct Document {
     monitoring: Monitoring,
     #[serde(default)]
     audit: Audit,
+    #[serde(default)]
+    rollups: Rollups,
+    #[serde(default)]
+    retention: Retentions,
     #[serde(default)]
     api: Api,
 }
@@ -100,6 +105,8 @@ pub(super) fn build(tree: &Node, environment: &BTreeMap<String, String>) -> Resu
         clickhouse: document.clickhouse,
         monitoring: document.monitoring,
         audit: document.audit,
+        rollups: document.rollups,
+        retention: document.retention,
         api: document.api,
     })
 }

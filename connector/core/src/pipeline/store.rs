@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Error;
-use crate::audit;
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Source as SourceConfig};
 use crate::metrics::Metrics;
@@ -17,6 +16,7 @@ use crate::sink::Sink;
 use crate::source::Source;
 use crate::transform::Transform;
 use crate::writer::Writer;
+use crate::{audit, rollups};
 
 /// Chunks that may wait before each part: enough to keep the parts busy, few enough to forget.
 const CHANNEL: usize = 4;
@@ -45,6 +45,8 @@ pub(super) async fn run(
     let mut transform = tokio::task::spawn_blocking(move || transform.run(to_transform, &annotated));
     let watch = tokio::spawn(sink.clone().watch(readiness.part("clickhouse ping")));
     let audit = tokio::spawn(audit::watch::watch(config.clone(), sink.clone(), metrics.clone()));
+    let rollups =
+        (!options.once).then(|| tokio::spawn(rollups::watch(config.clone(), sink.clone(), metrics.clone())));
     let writer = Writer::new(
         sink,
         config.batch.clone(),
@@ -77,6 +79,7 @@ pub(super) async fn run(
     };
     watch.abort();
     audit.abort();
+    rollups.inspect(tokio::task::JoinHandle::abort);
     // If the writer failed, the source may be idle and notice nothing by itself.
     source.stop();
     written?;

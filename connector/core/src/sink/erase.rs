@@ -1,5 +1,7 @@
 //! Erasure: rows that are removed on purpose, and the note that they were.
 
+use std::time::Duration;
+
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +22,8 @@ pub struct Erasure {
     pub before: Option<Micros>,
     /// Who asked for it, and why.
     pub reason: String,
+    /// Whether rollups whose hours are frozen stay: where events go by age alone.
+    pub keeps_rollups: bool,
 }
 
 /// How much was erased.
@@ -77,6 +81,27 @@ const NOTED: &str = "(origin_stream, origin_partition, origin_offset) IN (
     SELECT origin_stream, origin_partition, arrayJoin(bitmapToArray(offsets)) FROM {database}.voc_accounted
     WHERE erasure_id = {erasure:UUID})";
 
+/// The hours of what is erased, touched before it goes, in case that we end early.
+const TOUCH: &str = "
+    INSERT INTO voc_rollup_hours (tenant_id, hour, touched_at)
+    SELECT tenant_id, toStartOfHour(ts) AS hour, now64(6) FROM voc_events
+    WHERE ts >= toDateTime64('1970-01-01 00:00:00', 6, 'UTC') AND ts < toDateTime64('2106-01-01 00:00:00', 6, 'UTC')
+        AND {of_events}
+    GROUP BY tenant_id, hour";
+
+/// And once more after it has gone: those that have been touched since.
+const TOUCH_AGAIN: &str = "
+    INSERT INTO voc_rollup_hours (tenant_id, hour, touched_at)
+    SELECT DISTINCT tenant_id, hour, now64(6) FROM voc_rollup_hours
+    WHERE ({tenant:String} = '' OR tenant_id = {tenant:String}) AND touched_at >= fromUnixTimestamp64Micro({since:Int64})";
+
+/// Rollups of whole hours whose events are gone by age are erased themselves: nothing computes them again.
+const FROZEN: &str =
+    "ALTER TABLE voc_rollups DELETE WHERE ({tenant:String} = '' OR tenant_id = {tenant:String})
+    AND {event:String} = '' AND hour < fromUnixTimestamp64Micro({before:Int64})
+    AND (tenant_id, hour) IN (SELECT tenant_id, hour FROM {database}.voc_rollup_hours
+        GROUP BY tenant_id, hour HAVING max(frozen_at) > toDateTime64(0, 6, 'UTC'))";
+
 /// Where no time is given: later than every event. The year 2299, the last that ClickHouse has.
 const NEVER: i64 = 10_413_791_999_000_000;
 
@@ -86,8 +111,13 @@ impl Sink {
     /// # Errors
     /// [`Error::Refused`]
     pub async fn erase(&self, erasure: &Erasure) -> Result<Erased, Error> {
+        self.erase_as(Uuid::new_v4(), erasure).await
+    }
+
+    /// The same, under an id that is given.
+    pub(super) async fn erase_as(&self, id: Uuid, erasure: &Erasure) -> Result<Erased, Error> {
         let client = self.client();
-        let id = Uuid::new_v4();
+        let since = self.settled(Duration::ZERO).await?;
         self.persist("record the erasure", || try_record(&client, id, erasure)).await?;
         let note = format!(
             "INSERT INTO voc_accounted
@@ -103,6 +133,8 @@ impl Sink {
              ) GROUP BY origin_stream, origin_partition"
         );
         self.run("note what is erased", &client, &note, id, erasure).await?;
+        let touch = TOUCH.replace("{of_events}", OF_EVENTS);
+        self.run("note which hours change", &client, &touch, id, erasure).await?;
         // What was replaced before it was erased has an identity and no row.
         let tables =
             [("voc_events", OF_EVENTS), ("voc_dead_letters", OF_LETTERS), ("voc_identities", OF_EVENTS)];
@@ -113,6 +145,15 @@ impl Sink {
         }
         let statement = format!("ALTER TABLE voc_annotations DELETE WHERE {OF_EVENTS}");
         self.run("erase annotations", &client, &statement, id, erasure).await?;
+        if !erasure.keeps_rollups {
+            let frozen = FROZEN.replace("{database}", &identifier(&self.database));
+            self.run("erase rollups", &client, &frozen, id, erasure).await?;
+        }
+        let tenant = erasure.tenant_id.as_deref().unwrap_or_default();
+        self.persist("note which hours have changed", || {
+            client.query(TOUCH_AGAIN).param("tenant", tenant).param("since", since).execute()
+        })
+        .await?;
         let count = "SELECT sum(rows) FROM voc_accounted WHERE erasure_id = {erasure:UUID}";
         let rows = self.persist("count what was erased", || {
             client.query(count).param("erasure", id.to_string()).fetch_one::<u64>()

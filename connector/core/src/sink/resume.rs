@@ -190,6 +190,9 @@ impl Sink {
         let in_rows = self.offsets(client, OFFSETS_IN_ROWS, origin, from).await?;
         let in_ledger = self.offsets_in_ledger(client, origin, from).await?;
         let last = in_rows.last().max(in_ledger.last()).copied();
+        if !in_rows.is_empty() {
+            self.touch_behind(client, origin, from).await?;
+        }
         let stored = if in_rows == in_ledger {
             // The views write one after the other.
             self.enter_identities(client, origin, from).await?;
@@ -224,6 +227,7 @@ impl Sink {
     ) -> Result<BTreeSet<u64>, Error> {
         // Entered first: what a merge takes afterwards is in the ledger already.
         self.enter(client, origin, from).await?;
+        self.touch_behind(client, origin, from).await?;
         self.offsets(client, OFFSETS_IN_ROWS, origin, from).await
     }
 

@@ -18,6 +18,7 @@ pub(super) fn get(url: &str, query: &[(&str, &str)]) -> Result<String> {
     let mut response = agent
         .get(url)
         .query_pairs(query.iter().copied())
+        .header("cache-control", "no-cache") // of the API: what is stored now
         .call()
         .with_context(|| format!("{url} does not answer"))?;
     let status = response.status();

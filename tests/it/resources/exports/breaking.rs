@@ -13,7 +13,7 @@ use super::download::{Begun, begin, drain};
 use super::large::{QUESTION, fill};
 
 /// Many rows in a database of this name, and the API over it.
-fn stage_and_api(name: &str, limits: serde_json::Value) -> (Stage, Api) {
+pub(super) fn stage_and_api(name: &str, limits: serde_json::Value) -> (Stage, Api) {
     let mut stage = Stage::on(ClickHouse::shared(), name);
     fill(&stage, 400_000);
     stage.config["api"]["limits"] = limits;
@@ -22,7 +22,7 @@ fn stage_and_api(name: &str, limits: serde_json::Value) -> (Stage, Api) {
 }
 
 /// Begins an export of the events, and reads a little of it.
-fn begun(api: &Api, format: &str) -> Begun {
+pub(super) fn begun(api: &Api, format: &str) -> Begun {
     let mut begun = begin(api.port, "many", &format!("{QUESTION}&format={format}"));
     assert_eq!(begun.status, 200);
     begun.body.read_exact(&mut [0; 64 << 10]).unwrap();

@@ -15,7 +15,7 @@ fn unknown_keys_name_the_key_and_the_line() {
     check(
         "sink: {}\n",
         "Connector.yaml:3: sink: unknown key, expected one of api, apiVersion, audit, batch, clickhouse, fluvio, meta, mirror, \
-         monitoring, smartmodule, source, transforms",
+         monitoring, retention, rollups, smartmodule, source, transforms",
     );
     check(
         "transforms:\n  - uses: voc-smartmodule\n    with: {max_byte: 5}\n",
