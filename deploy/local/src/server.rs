@@ -143,7 +143,12 @@ fn respond(server: &Shared, head: Head, presence: Option<Presence>, query_id: &s
                 if let Some(piece) = pieces.recv().await {
                     return Some((piece, (pieces, presence)));
                 }
-                presence.into_iter().for_each(Presence::until_the_end);
+                // What tells that a query was stopped is not sent to a client that reads nothing.
+                let presence = presence?;
+                if presence.running.cancelled.is_cancelled() {
+                    return Some((Err(std::io::Error::other("the query was stopped")), (pieces, None)));
+                }
+                presence.until_the_end();
                 None
             };
             Body::from_stream(stream::unfold((pieces, presence), next))
