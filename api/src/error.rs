@@ -58,6 +58,9 @@ pub enum Error {
         /// When to come again, in seconds.
         seconds: u64,
     },
+    /// An answer whose end has to be told from its breaking off: 505.
+    #[error("an export needs HTTP/1.1: before it, nobody could tell a complete body from one that broke off")]
+    HttpVersion,
     /// No such route: 404.
     #[error("there is nothing at this path")]
     NotFound,
@@ -130,6 +133,7 @@ impl Error {
             Self::BodyTooLarge => "body_too_large",
             Self::TooManyRows => "too_many_rows",
             Self::TooManyRequests { .. } => "too_many_requests",
+            Self::HttpVersion => "http_version",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Ingest(error) => error.code(),
@@ -147,6 +151,7 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadCombination { .. } | Self::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::HttpVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Ingest(error) => error.status(),

@@ -21,6 +21,7 @@ pub mod buckets;
 pub mod choice;
 pub mod cursor;
 pub mod filters;
+pub mod format;
 pub mod parameter;
 pub mod range;
 pub mod scope;
@@ -176,7 +177,7 @@ impl Days {
 
 /// How many rows an answer has at most, 1 to 1000.
 #[derive(Debug, PartialEq)]
-pub struct Limit(u32);
+pub struct Limit(Option<u32>);
 
 impl Limit {
     const WHOLE: Whole =
@@ -185,17 +186,22 @@ impl Limit {
     /// The parameter.
     pub const PARAMETER: Parameter = Self::WHOLE.parameter();
 
-    /// Takes the parameter `limit`, 100 where it is not given.
+    /// Takes the parameter `limit`; where it is not given, 100, or for an export every row.
     ///
     /// # Errors
     /// A 400 if it is not a whole number in range.
     pub fn optional(params: &Params) -> Result<Self, Error> {
-        Ok(Self(Self::WHOLE.read(params)?))
+        Ok(Self(Self::WHOLE.given(params)?))
     }
 
     /// The number of rows.
     pub fn get(&self) -> u32 {
-        self.0
+        self.0.unwrap_or(Self::WHOLE.default)
+    }
+
+    /// The number of rows of an export: every one where it is not given.
+    pub fn of_export(&self) -> u32 {
+        self.0.unwrap_or(u32::MAX)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod dead_letters;
 pub mod distribution;
 pub mod event;
 pub mod events;
+pub mod export;
 pub mod health;
 pub mod jobs;
 pub mod live;

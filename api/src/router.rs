@@ -19,7 +19,9 @@ use crate::ingest::{Ingest, StartError};
 use crate::live::Live;
 use crate::metrics::{Metrics, Request as Answered};
 use crate::query::Database;
+use crate::query::export::Exports;
 use crate::routes::document::{self, Document};
+use crate::routes::export::divert;
 use crate::routes::{agents, breakdown, distribution, event, events, qos, tenant_summary, timeseries, tools};
 use crate::routes::{audit, dead_letter_jobs, dead_letters, health, ingest, live, metrics, summary};
 
@@ -85,6 +87,7 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
     let Config { clickhouse, api } = config;
     let metrics = Metrics::new()?;
     let database = Database::new(clickhouse, &api.limits, metrics.clone());
+    let exports = Exports::new(&database, &api.limits);
     let limits = Limits::new(&api.limits, metrics.clone());
     let guard = Guard { credentials: Credentials::load(&api.access)?, limits };
     let cache = Cache::new(api.cache, metrics.clone());
@@ -117,6 +120,8 @@ pub fn new(config: &Config) -> Result<Router, BuildError> {
         .route("/v1/tenants/{tenant}/dead-letters/purge", post(dead_letter_jobs::purge))
         .route("/v1/tenants/{tenant}/dead-letters/jobs/{id}", get(dead_letter_jobs::job))
         .route_layer(middleware::from_fn_with_state(cache, cache::answer))
+        // Before the cache, which then sees nothing but JSON.
+        .route_layer(middleware::from_fn_with_state(exports, divert))
         .route_layer(middleware::from_fn_with_state(Arc::new(guard), admit))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)

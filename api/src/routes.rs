@@ -9,6 +9,7 @@ pub mod distribution;
 pub mod document;
 pub mod event;
 pub mod events;
+pub mod export;
 pub mod health;
 pub mod ingest;
 pub mod live;

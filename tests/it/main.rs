@@ -1,5 +1,5 @@
-//! Runs the real binaries against the real services. The features `wasm`, `stack`, `kafka` and
-//! `cluster` switch the tests on, as `cargo xtask test` does where the machine has what they need; with a
+//! Runs the real binaries against the real services. The features `wasm`, `stack`, `python`, `kafka`
+//! and `cluster` switch the tests on, as `cargo xtask test` does where the machine has what they need; with a
 //! feature on, what is missing is a failure that names the command which provides it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

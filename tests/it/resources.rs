@@ -3,6 +3,7 @@
 
 mod access;
 mod cache;
+mod exports;
 mod hostile;
 mod listed;
 mod live;

@@ -36,6 +36,10 @@ pub struct Limits {
     pub query_memory: u64,
     /// Rows that one query may read, at least 1.
     pub query_rows: u64,
+    /// Exports at once, at least 1; more get a 503.
+    pub exports: usize,
+    /// Seconds from the request for an export to its last byte, 1 to 86,400.
+    pub export_seconds: u32,
     /// Live streams at once, at least 1; more get a 503.
     pub live_streams: usize,
 }
@@ -86,6 +90,8 @@ impl Limits {
             Ok::<_, Error>(u32::try_from(number(key, value, default, 0, 1_000_000)?).unwrap_or(u32::MAX))
         };
         let seconds = number("api.limits.query_seconds", section.query_seconds, "10", 1, 10)?;
+        let exports = number("api.limits.exports", section.exports, "4", 1, 1_000)?;
+        let export_seconds = number("api.limits.export_seconds", section.export_seconds, "600", 1, 86_400)?;
         let concurrent = number("api.limits.concurrent", section.concurrent, "256", 1, 100_000)?;
         let live_streams = number("api.limits.live_streams", section.live_streams, "256", 1, 100_000)?;
         Ok(Self {
@@ -105,6 +111,8 @@ impl Limits {
                 u64::MAX,
             )?,
             query_rows: number("api.limits.query_rows", section.query_rows, "200000000", 1, u64::MAX)?,
+            exports: usize::try_from(exports).unwrap_or(usize::MAX),
+            export_seconds: u32::try_from(export_seconds).unwrap_or(u32::MAX),
             live_streams: usize::try_from(live_streams).unwrap_or(usize::MAX),
         })
     }

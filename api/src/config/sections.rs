@@ -70,6 +70,8 @@ pub(super) struct LimitsSection {
     pub(super) query_seconds: Value,
     pub(super) query_memory: Value,
     pub(super) query_rows: Value,
+    pub(super) exports: Value,
+    pub(super) export_seconds: Value,
     pub(super) live_streams: Value,
 }
 

@@ -3,6 +3,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use crate::params::format::Format;
 use crate::params::parameter::Parameter;
 use crate::params::scope::Scope;
 
@@ -55,6 +56,13 @@ impl Operation {
     #[must_use]
     pub const fn analytic(path: &'static str) -> Self {
         Self { shared: &Scope::PARAMETERS, ..Self::get(path) }
+    }
+
+    /// Whether its answer can be had as a file.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        let mut parameters = self.parameters.iter().chain(self.shared.iter().copied().flatten());
+        parameters.any(|one| one.name == Format::PARAMETER.name)
     }
 
     const fn of(method: &'static str, path: &'static str) -> Self {

@@ -8,6 +8,7 @@ use super::operation::{Answer, Operation};
 use super::problems;
 use crate::access::Role;
 use crate::access::pinned::needed;
+use crate::params::format::Format;
 use crate::params::parameter::Parameter;
 use crate::params::{TenantId, event_id_schema};
 
@@ -147,6 +148,11 @@ fn responses(of: &Operation, role: Option<Role>, is_open: bool, answers: &mut Sc
     let mut responses = Map::new();
     for answer in of.answers {
         let mut response = good(answer, answers);
+        if of.has_files() {
+            for file in Format::FILES {
+                response["content"][file.media_type()] = json!({});
+            }
+        }
         for link in of.links {
             response["links"][link.name] = json!({
                 "operationId": link.operation,

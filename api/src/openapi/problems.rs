@@ -34,6 +34,7 @@ fn examples() -> Vec<Error> {
         Error::Internal,
         Error::Unavailable { message: "ClickHouse does not answer".into() },
     ];
+    all.push(Error::HttpVersion);
     all.extend(INGEST.map(Error::Ingest));
     all
 }
@@ -67,6 +68,9 @@ fn meaning(status: StatusCode) -> &'static str {
             "The path does not answer this method; `allow` names those that it does."
         }
         StatusCode::PAYLOAD_TOO_LARGE => "The body is larger than it may be, or has more events.",
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED => {
+            "A file over HTTP/1.0, which cannot tell one that broke off from a complete one."
+        }
         StatusCode::REQUEST_TIMEOUT => "The body did not arrive in time.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The body is of another type.",
         StatusCode::UNPROCESSABLE_ENTITY => {
@@ -148,6 +152,7 @@ pub(super) fn of(operation: &Operation, needed: Option<Role>, is_open: bool) -> 
         StatusCode::REQUEST_TIMEOUT | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             operation.id == routes::ingest::OPERATION.id
         }
+        StatusCode::HTTP_VERSION_NOT_SUPPORTED => operation.has_files(),
         StatusCode::UNPROCESSABLE_ENTITY => reads,
         StatusCode::TOO_MANY_REQUESTS => needed.is_some(),
         StatusCode::SERVICE_UNAVAILABLE => needed.is_some() || operation.path == health::READY.path,

@@ -114,7 +114,15 @@ impl Whole {
     /// # Errors
     /// A 400 if it is no whole number in range.
     pub fn read(&self, params: &Params) -> Result<u32, Error> {
-        Ok(whole(params, self.name, self.most)?.unwrap_or(self.default))
+        Ok(self.given(params)?.unwrap_or(self.default))
+    }
+
+    /// What is given, if anything is.
+    ///
+    /// # Errors
+    /// A 400 if it is no whole number in range.
+    pub fn given(&self, params: &Params) -> Result<Option<u32>, Error> {
+        whole(params, self.name, self.most)
     }
 }
 

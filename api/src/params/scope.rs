@@ -4,6 +4,7 @@ use axum::http::request::Parts;
 use jiff::Timestamp;
 
 use super::filters::Filters;
+use super::format::Format;
 use super::parameter::Parameter;
 use super::range::Range;
 use super::{Params, TenantId, path};
@@ -22,7 +23,8 @@ pub struct Scope {
 
 impl Scope {
     /// Every parameter beside those of the resource itself.
-    pub const PARAMETERS: [&'static [Parameter]; 2] = [&Range::PARAMETERS, &Filters::PARAMETERS];
+    pub const PARAMETERS: [&'static [Parameter]; 3] =
+        [&Range::PARAMETERS, &Filters::PARAMETERS, &[Format::PARAMETER]];
 
     /// Takes the tenant from the path, the rest from the parameters; `own` are those of the resource itself.
     ///

@@ -38,7 +38,7 @@ pub struct Agent {
     pub groups: u64,
 }
 
-fn sql(plan: &Plan<'_>) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
         "SELECT toNullable(key) AS agent, sum(part.events) AS events, sumIf(part.events, event_type = 'call') AS calls,
             sumIf(part.events, event_type = 'agent_action') AS actions,

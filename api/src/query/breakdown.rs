@@ -26,7 +26,7 @@ pub struct Group {
     pub groups: u64,
 }
 
-fn sql(plan: &Plan<'_>, metric: Metric, by: Dimension) -> String {
+pub(super) fn sql(plan: &Plan<'_>, metric: Metric, by: Dimension) -> String {
     let (name, metric) = (name(Some(by)), measure(metric));
     let (count, sum, values) = (metric.count, metric.sum, metric.values);
     let own = if count == "events" { String::new() } else { format!(", {count}, {sum}") };

@@ -6,6 +6,7 @@
 use std::panic::Location;
 use std::time::Instant;
 
+use bytes::Bytes;
 use clickhouse::error::Error;
 use clickhouse::insert::Insert;
 use clickhouse::query::BytesCursor;
@@ -39,6 +40,11 @@ impl Client {
         let name = file.rsplit('/').next().unwrap_or(file);
         let resource = name.strip_suffix(".rs").unwrap_or(name);
         Query { query: self.inner.query(sql), resource, metrics: self.metrics.clone() }
+    }
+
+    /// The same server, asked in another way; what is asked counts as before.
+    pub fn with(&self, change: impl FnOnce(clickhouse::Client) -> clickhouse::Client) -> Self {
+        Self { inner: change(self.inner.clone()), metrics: self.metrics.clone() }
     }
 
     /// Prepares an insert, which is not counted.
@@ -118,17 +124,40 @@ impl Query {
         Meter::start(resource, metrics).measure(answer).await
     }
 
-    /// An answer in this format, of any size, as it comes. It is not counted: when it ends, and what it has cost by
-    /// then, only its reader knows.
+    /// An answer in this format, of any size, as it comes. It is counted when its reader is done with it, and so is the
+    /// time that the reader took; what the server read for it stays unknown, as the answer's head comes before that.
     ///
     /// # Errors
     /// A value cannot be bound.
-    pub fn fetch_bytes(self, format: &str) -> Result<BytesCursor, Error> {
-        self.query.fetch_bytes(format)
+    pub fn fetch_bytes(self, format: &str) -> Result<Pieces, Error> {
+        let cursor = self.query.fetch_bytes(format)?;
+        Ok(Pieces { cursor, meter: Meter::start(self.resource, self.metrics) })
     }
 
     fn wait_for_end(self) -> Self {
         self.with_setting(WAIT_FOR_END.0, WAIT_FOR_END.1)
+    }
+}
+
+/// An answer as it comes.
+pub struct Pieces {
+    cursor: BytesCursor,
+    meter: Meter,
+}
+
+impl Pieces {
+    /// The next bytes; none at the end.
+    ///
+    /// # Errors
+    /// ClickHouse does not answer, or with an error, which may come after some bytes.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let next = self.cursor.next().await;
+        match &next {
+            Ok(Some(_)) => {}
+            Ok(None) => self.meter.outcome = Outcome::Ok,
+            Err(_) => self.meter.outcome = Outcome::Failed,
+        }
+        next
     }
 }
 

@@ -29,7 +29,13 @@ pub struct Filter {
 impl Filter {
     /// The statement with our conditions; their values are bound, never written into it.
     fn query(&self, database: &Database, tenant: &TenantId, select: &str, rest: &str) -> Query {
-        let mut sql = format!("{select} FROM voc_dead_letters FINAL WHERE tenant_id = {{tenant:String}}");
+        let sql = format!("{select} {} {rest}", self.conditions());
+        self.bound(database.client.query(&sql), tenant)
+    }
+
+    /// The table with our conditions.
+    pub(super) fn conditions(&self) -> String {
+        let mut sql = "FROM voc_dead_letters FINAL WHERE tenant_id = {tenant:String}".to_owned();
         let mut only = |given: bool, condition: &str| {
             if given {
                 sql.push_str(condition);
@@ -47,7 +53,12 @@ impl Filter {
             " AND (origin_stream, origin_partition, origin_offset)
                 > ({after_stream:String}, {after_partition:UInt32}, {after_offset:UInt64})",
         );
-        let mut query = database.client.query(&format!("{sql} {rest}")).param("tenant", tenant.as_str());
+        sql
+    }
+
+    /// Binds what the statement names.
+    pub(super) fn bound(&self, query: Query, tenant: &TenantId) -> Query {
+        let mut query = query.param("tenant", tenant.as_str());
         for (name, text) in [("code", self.code.as_deref()), ("state", self.state)] {
             query = text.into_iter().fold(query, |query, text| query.param(name, text));
         }

@@ -26,7 +26,7 @@ pub struct Spread {
     pub labels: Vec<(String, u64)>,
 }
 
-fn sql(plan: &Plan<'_>) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     let levels = QUANTILES.map(|level| level.to_string()).join(", ");
     // A score of exactly 1 belongs into the last bin. The edges decide, as the answer names them: a division may come
     // out just below its whole number.

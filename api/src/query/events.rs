@@ -3,6 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
+use super::client::Query;
 use super::scope::{bind, facts};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::cursor::Cursor;
@@ -32,18 +33,21 @@ pub struct Found {
 }
 
 /// What a customer and an agent said: the transcript, or the texts of its turns, one a line.
-const TEXT: &str = "if(event_type = 'call',
+pub(super) const TEXT: &str = "if(event_type = 'call',
     if(JSONType(payload, 'transcript') = 'String', JSONExtractString(payload, 'transcript'),
         arrayStringConcat(arrayMap(turn -> turn.1, JSONExtract(payload, 'transcript', 'Array(Tuple(text String))')),
             '\\n')), '')";
 
-fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
+/// Where in its text an event has what is searched for, from 1; 0 where it has not.
+fn place() -> String {
+    format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})")
+}
+
+/// The events with every condition of the request.
+pub(super) fn conditions(scope: &Scope, is_searched: bool, is_after: bool) -> String {
     let mut conditions = facts(scope, None);
-    let mut from = "1".to_owned();
     if is_searched {
-        let place = format!("positionCaseInsensitiveUTF8({TEXT}, {{search:String}})");
-        conditions.push_str(&format!(" AND {place} > 0"));
-        from = format!("greatest(1, toInt64({place}) - 80)");
+        conditions.push_str(&format!(" AND {} > 0", place()));
     }
     if is_after {
         conditions.push_str(
@@ -51,6 +55,15 @@ fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
             AND (ts, event_id) < (fromUnixTimestamp64Micro({after_time:Int64}), {after_id:UUID})",
         );
     }
+    conditions
+}
+
+fn sql(scope: &Scope, is_searched: bool, is_after: bool) -> String {
+    let conditions = conditions(scope, is_searched, is_after);
+    let from = match is_searched {
+        true => format!("greatest(1, toInt64({}) - 80)", place()),
+        false => "1".to_owned(),
+    };
     format!(
         "SELECT toString(event_id) AS id, toUnixTimestamp64Micro(ts) AS micros, toString(event_type) AS event_kind,
             sentiment AS score, label, language, agent, channel,
@@ -71,14 +84,26 @@ pub async fn fetch(
     limit: u32,
 ) -> Result<Vec<Found>, Error> {
     let sql = sql(scope, search.is_some(), after.is_some());
-    let mut query = bind(database.client.query(&sql), scope, None).param("limit", limit);
+    let query = bound(database.client.query(&sql), scope, search, after, limit);
+    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+}
+
+/// Binds what the statement names.
+pub(super) fn bound(
+    query: Query,
+    scope: &Scope,
+    search: Option<&str>,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Query {
+    let mut query = bind(query, scope, None).param("limit", limit);
     if let Some(search) = search {
         query = query.param("search", search);
     }
     if let Some(after) = after {
         query = query.param("after_time", after.time).param("after_id", after.event_id.to_string());
     }
-    Database::within(ANSWER_LIMIT, query.fetch_all()).await
+    query
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct Measured {
     pub groups: u64,
 }
 
-fn sql(plan: &Plan<'_>) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
         "SELECT toNullable(key) AS metric, toString(unit) AS unit, sum(qos_count) AS measurements,
             if(measurements = 0, NULL, sum(qos_sum) / measurements) AS mean,

@@ -38,7 +38,7 @@ fn sums(time: &str) -> String {
     )
 }
 
-fn sql(plan: &Plan<'_>) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     let columns = format!("events, sentiment_count, sentiment_sum, negative_sum, {LABEL_COLUMNS}");
     let relation = plan.relation(&columns);
     format!(

@@ -26,7 +26,7 @@ pub struct Group {
     pub groups: u64,
 }
 
-fn sql(plan: &Plan<'_>, metric: Metric, by: Option<Dimension>) -> String {
+pub(super) fn sql(plan: &Plan<'_>, metric: Metric, by: Option<Dimension>) -> String {
     let (name, metric) = (name(by), measure(metric));
     let (count, sum) = (metric.count, metric.sum);
     let columns = if count == "events" { "events".to_owned() } else { format!("events, {count}, {sum}") };

@@ -32,7 +32,7 @@ pub struct Tool {
     pub groups: u64,
 }
 
-fn sql(plan: &Plan<'_>) -> String {
+pub(super) fn sql(plan: &Plan<'_>) -> String {
     format!(
         "SELECT toNullable(key) AS tool, sum(events) AS invocations, length(groupUniqArrayArray(agents)) AS agents,
             sum(success_count) AS judged, if(judged = 0, NULL, sum(success_sum) / judged) AS success,

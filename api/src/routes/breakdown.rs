@@ -48,16 +48,16 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// More groups than this are not compared, the smallest left out.
-const COMPARED: u32 = 10_000;
+pub(super) const COMPARED: u32 = 10_000;
 
 /// What to break down.
 pub struct Request {
-    scope: Scope,
-    metric: Metric,
-    by: Dimension,
-    limit: u32,
+    pub(super) scope: Scope,
+    pub(super) metric: Metric,
+    pub(super) by: Dimension,
+    pub(super) limit: Option<u32>,
     /// Groups with fewer events that have a value do not count.
-    min_events: u32,
+    pub(super) min_events: u32,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
         let metric = Metric::optional(&params)?;
         let by = required(Dimension::optional(&params, &BY)?, BY.name)?;
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || by == Dimension::QosMetric)?;
-        let (limit, min_events) = (LIMIT.read(&params)?, MIN_EVENTS.read(&params)?);
+        let (limit, min_events) = (LIMIT.given(&params)?, MIN_EVENTS.read(&params)?);
         Ok(Self { scope, metric, by, limit, min_events })
     }
 }
@@ -157,6 +157,7 @@ fn ends(mut all: Vec<Ranked>, limit: u32, is_top: bool) -> Vec<Ranked> {
 /// A 400 for a bad parameter, a 503 while ClickHouse does not answer.
 pub async fn get(State(database): State<Database>, request: Request) -> Result<Json<Breakdown>, Error> {
     let Request { scope, metric, by, limit, min_events } = request;
+    let limit = limit.unwrap_or(LIMIT.default);
     let found = breakdown::fetch(&database, &scope, metric, by, min_events, COMPARED).await?;
     let groups = found.first().map_or(0, |group| group.groups);
     let all: Vec<Ranked> = found.into_iter().map(|group| ranked(group, metric.kind())).collect();

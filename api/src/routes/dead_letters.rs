@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::openapi::operation::{Answer, JSON, Link, Operation, Tag, bytes, schema};
+use crate::params::format::Format;
 use crate::params::parameter::{OneOf, Parameter, Schema, Text};
 use crate::params::{Limit, Origin, Params, TenantId, path};
 use crate::query::Database;
@@ -29,7 +30,8 @@ const AFTER: Parameter = Parameter {
     schema: Schema::Own(origin_schema),
     example: "events.ndjson#1/0/4711",
 };
-const KNOWN: [Parameter; 4] = [CODE.parameter(), STATE.parameter(), Limit::PARAMETER, AFTER];
+const KNOWN: [Parameter; 5] =
+    [CODE.parameter(), STATE.parameter(), Limit::PARAMETER, AFTER, Format::PARAMETER];
 
 fn origin_schema() -> Value {
     json!({"type": "string", "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+/[0-9]{1,9}/[0-9]{1,18}$"})
@@ -79,9 +81,9 @@ pub const SHOW: Operation = Operation {
 
 /// Which letters to list.
 pub struct ListRequest {
-    tenant: TenantId,
-    filter: Filter,
-    limit: Limit,
+    pub(super) tenant: TenantId,
+    pub(super) filter: Filter,
+    pub(super) limit: Limit,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ListRequest {

@@ -33,8 +33,8 @@ pub const OPERATION: Operation = Operation {
 
 /// What is spread.
 pub struct Request {
-    scope: Scope,
-    bins: u32,
+    pub(super) scope: Scope,
+    pub(super) bins: u32,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {

@@ -51,10 +51,10 @@ pub const OPERATION: Operation = Operation {
 
 /// Which events.
 pub struct Request {
-    scope: Scope,
-    search: Option<String>,
-    cursor: Option<Cursor>,
-    limit: Limit,
+    pub(super) scope: Scope,
+    pub(super) search: Option<String>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) limit: Limit,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {

@@ -26,7 +26,7 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// What to sum up.
-pub struct Request(Scope);
+pub struct Request(pub(super) Scope);
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
     type Rejection = Error;

@@ -50,12 +50,12 @@ pub const OPERATION: Operation = Operation {
 
 /// Which series.
 pub struct Request {
-    scope: Scope,
-    metric: Metric,
+    pub(super) scope: Scope,
+    pub(super) metric: Metric,
     granularity: Granularity,
-    group_by: Option<Dimension>,
-    buckets: Buckets,
-    limit: u32,
+    pub(super) group_by: Option<Dimension>,
+    pub(super) buckets: Buckets,
+    pub(super) limit: Option<u32>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Request {
@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
         metric.unmixed(scope.filters.has(Dimension::QosMetric) || group_by == Some(Dimension::QosMetric))?;
         let is_compared = COMPARE.read(&params)?.is_some();
         let buckets = Buckets::cut(&scope.range, granularity, is_compared)?;
-        let limit = LIMIT.read(&params)?;
+        let limit = LIMIT.given(&params)?;
         Ok(Self { scope, metric, granularity, group_by, buckets, limit })
     }
 }
@@ -157,7 +157,9 @@ fn points(starts: &[u32], found: &[Bucket], metric: Metric, range: &Range) -> Ve
 /// A 400 for a bad parameter, a 503 while ClickHouse does not answer.
 pub async fn get(State(database): State<Database>, request: Request) -> Result<Json<Timeseries>, Error> {
     let Request { scope, metric, granularity, group_by, buckets, limit } = request;
-    let found = timeseries::fetch(&database, &scope, metric, group_by, &buckets, limit).await?;
+    let found =
+        timeseries::fetch(&database, &scope, metric, group_by, &buckets, limit.unwrap_or(LIMIT.default))
+            .await?;
     let range = &scope.range;
     let one = |group: Option<String>, found: &[Bucket]| Series {
         group,

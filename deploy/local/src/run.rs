@@ -59,7 +59,12 @@ pub(crate) fn run(job: Job, mut answer: Answer) {
                 let format = format.unwrap_or_else(|| call.default_format.clone());
                 answer.set_format(format.clone());
                 let gone = || ticket.running.abandon(&server.engine);
-                select(connection, before, &after, &format, &mut answer, &gone)
+                let counters = select(connection, before, &after, &format, &mut answer, &gone)?;
+                // The engine may end a query that was stopped as if there had been no more of it.
+                match ticket.running.cancelled.is_cancelled() {
+                    true => Err(exception::cancelled()),
+                    false => Ok(counters),
+                }
             }
             Statement::Command { text, format, .. } => {
                 let format = format.unwrap_or_else(|| call.default_format.clone());

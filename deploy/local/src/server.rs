@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use rand::Rng;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{Answer, Head, Pieces, Terms, failure};
 use crate::body;
@@ -53,11 +53,13 @@ async fn query(server: &Arc<Shared>, request: Request) -> Response {
     let started = Instant::now();
     let tag = tag();
     let mut query_id = String::new();
-    let head = match begin(server, request, started, &tag, &mut query_id).await {
-        Ok(head) => head,
-        Err(exception) => failure(&exception, exception.body(&server.engine.version), "{}".to_owned()),
+    let (head, presence) = match begin(server, request, started, &tag, &mut query_id).await {
+        Ok((head, presence)) => (head, Some(presence)),
+        Err(exception) => {
+            (failure(&exception, exception.body(&server.engine.version), "{}".to_owned()), None)
+        }
     };
-    respond(server, head, &query_id, &tag)
+    respond(server, head, presence, &query_id, &tag)
 }
 
 /// Starts the request and waits until its response can begin.
@@ -67,7 +69,7 @@ async fn begin(
     started: Instant,
     tag: &str,
     query_id: &mut String,
-) -> Result<Head, Exception> {
+) -> Result<(Head, Presence), Exception> {
     let (call, body) = Call::read(request).await?;
     query_id.clone_from(&call.query_id);
     authenticate(server, &call)?;
@@ -88,18 +90,25 @@ async fn begin(
     let job = Job { server: Arc::clone(server), call, body: reader, ticket, runtime: Handle::current() };
     // From here on, this future may be dropped at any point: that is how hyper tells that the
     // client is gone.
-    let mut presence = Presence { running, engine: Arc::clone(&server.engine), present: false };
+    let presence = Presence { running, engine: Arc::clone(&server.engine), present: false };
     let _detached = tokio::task::spawn_blocking(move || run::run(job, answer));
     let (head, ()) = tokio::join!(head, sender.send(body));
-    presence.present = true;
-    head.map_err(|_| internal("the request ended without an answer"))
+    let head = head.map_err(|_| internal("the request ended without an answer"));
+    head.map(|head| (head, presence))
 }
 
-/// Notices that the client left before its response began.
+/// Notices, by being dropped, that the client left before it had its response.
 struct Presence {
     running: Arc<Running>,
     engine: Arc<Engine>,
     present: bool,
+}
+
+impl Presence {
+    /// The client was there until all was said.
+    fn until_the_end(mut self) {
+        self.present = true;
+    }
 }
 
 impl Drop for Presence {
@@ -122,13 +131,27 @@ fn authenticate(server: &Shared, call: &Call) -> Result<(), Exception> {
     Err(exception)
 }
 
-fn respond(server: &Shared, head: Head, query_id: &str, tag: &str) -> Response {
+fn respond(server: &Shared, head: Head, presence: Option<Presence>, query_id: &str, tag: &str) -> Response {
     let body = match head.body {
-        Pieces::Whole(bytes) => Body::from(bytes),
+        Pieces::Whole(bytes) => {
+            presence.into_iter().for_each(Presence::until_the_end);
+            Body::from(bytes)
+        }
+        // hyper drops the stream when the client is gone, also while the query has nothing to send.
         Pieces::Stream(pieces) => {
-            let next =
-                |mut pieces: tokio::sync::mpsc::Receiver<_>| async { Some((pieces.recv().await?, pieces)) };
-            Body::from_stream(stream::unfold(pieces, next))
+            let next = |(mut pieces, presence): (mpsc::Receiver<_>, Option<Presence>)| async {
+                if let Some(piece) = pieces.recv().await {
+                    return Some((piece, (pieces, presence)));
+                }
+                // What tells that a query was stopped is not sent to a client that reads nothing.
+                let presence = presence?;
+                if presence.running.cancelled.is_cancelled() {
+                    return Some((Err(std::io::Error::other("the query was stopped")), (pieces, None)));
+                }
+                presence.until_the_end();
+                None
+            };
+            Body::from_stream(stream::unfold((pieces, presence), next))
         }
     };
     let mut response = Response::builder()

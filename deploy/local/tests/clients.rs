@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use clickhouse::error::Error;
 use clickhouse::{Client, Compression, Row};
 use serde::{Deserialize, Serialize};
-use support::Server;
+use support::{Server, eventually};
 
 #[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 struct Event {
@@ -67,6 +67,25 @@ async fn rust_client_binds_parameters_and_reads_exceptions() {
     );
     let unknown = client.query("SELECT 1").with_setting("no_such_setting", "1").execute().await.unwrap_err();
     assert!(unknown.to_string().contains("Code: 115"), "{unknown}");
+}
+
+#[tokio::test]
+async fn rust_client_that_hangs_up_ends_its_query_also_while_it_has_nothing_to_send() {
+    let server = Server::start();
+    let client = Client::default().with_url(&server.url).with_compression(Compression::None);
+    // Some megabytes at once, then nothing for minutes.
+    let sql = "SELECT number FROM system.numbers WHERE number % 1000000000000 < 1000000";
+    let mut cursor = client.query(sql).fetch_bytes("TabSeparated").unwrap();
+    let mut received = 0;
+    while received < 6_000_000 {
+        received += cursor.next().await.unwrap().unwrap().len();
+    }
+    let running = || {
+        server.run("SELECT count() FROM system.processes WHERE query LIKE 'SELECT number FROM system.num%'")
+    };
+    assert_eq!(running(), "1");
+    drop(cursor);
+    eventually("the query ends", || running() == "0");
 }
 
 #[tokio::test]

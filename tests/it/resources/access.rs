@@ -17,13 +17,14 @@ const SECRET: &[u8] = b"a secret of more than 32 bytes, for tests";
 const REQUESTS: usize = 3_000;
 
 /// What is asked, behind `/v1/tenants/T/`; the last ones change something.
-const QUESTIONS: [&str; 14] = [
+const QUESTIONS: [&str; 15] = [
     "summary",
     "timeseries?granularity=day&group_by=agent",
     "distribution",
     "breakdown?by=channel",
     "events?limit=50",
     "events?limit=50&search=%27%20OR%201%3D1",
+    "events?limit=50&format=ndjson",
     "events/00000000-0000-4000-8000-000000000000",
     "agents",
     "tools?tool=%00",
@@ -116,10 +117,16 @@ fn no_credential_opens_another_tenants_rows_and_no_request_fails_within() {
             let problem: Value = serde_json::from_str(&body).expect("a problem");
             assert!(problem["status"] == status && problem["code"].is_string(), "{said}");
         }
-        if status == 200 && QUESTIONS[question] == "events?limit=50" {
-            for event in
-                serde_json::from_str::<Value>(&body).expect("events")["events"].as_array().expect("a list")
-            {
+        let is_export = QUESTIONS[question] == "events?limit=50&format=ndjson";
+        if status == 200 && (is_export || QUESTIONS[question] == "events?limit=50") {
+            let listed: Vec<Value> = match is_export {
+                true => body.lines().map(|line| serde_json::from_str(line).expect("a row")).collect(),
+                false => {
+                    let mut body: Value = serde_json::from_str(&body).expect("events");
+                    serde_json::from_value(body["events"].take()).expect("a list")
+                }
+            };
+            for event in &listed {
                 let id = event["event_id"].as_str().expect("an id");
                 let is_own =
                     loaded.events.iter().any(|event| event.tenant == *tenant && event.id.to_string() == id);

@@ -1,5 +1,6 @@
 //! A ClickHouse that the connector has filled with late and repeated events, the API over it, and what it must say.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use chrono::DateTime;
@@ -15,17 +16,20 @@ use super::oracle::{self, Event};
 pub(super) const DAY: i64 = 86_400_000_000;
 
 pub(super) struct Api {
-    _process: Process,
-    port: u16,
+    pub(super) process: Process,
+    pub(super) port: u16,
 }
 
 impl Api {
     pub(super) fn start(stage: &Stage) -> Self {
-        let mut command = command("voc-api", stage.folder(), &stage.config);
-        let mut process = Process::start("api", &mut command, stage.folder());
+        Self::start_with(stage.folder(), &stage.config)
+    }
+
+    pub(super) fn start_with(folder: &Path, config: &Value) -> Self {
+        let mut process = Process::start("api", &mut command("voc-api", folder, config), folder);
         let address = process.said("listening address=");
         let port = address.rsplit(':').next().unwrap().parse().unwrap();
-        Self { _process: process, port }
+        Self { process, port }
     }
 
     /// Asks about a tenant; gives status and body.

@@ -117,7 +117,7 @@ impl Measured {
     /// Prints the figures, and what they have to be.
     pub fn print(&self) {
         for Level { events, loaded, computed, summary, series, rows } in &self.levels {
-            println!("{events} events, loaded in {:.0?}, rollups computed in {:.0?}", loaded, computed);
+            println!("{events} events, loaded in {loaded:.0?}, rollups computed in {computed:.0?}");
             println!("  summary of 30 days, {CLIENTS} clients             {summary}");
             println!("  7 days by hour, {CLIENTS} clients                 {series}");
             println!("  7 days by hour, asked of the rows          {rows}");

@@ -1,4 +1,5 @@
-//! A Python with ClickHouse's own client, for the tests that hold the embedded engine against it.
+//! A Python with ClickHouse's own client, for the tests that hold the embedded engine against it, and with pandas, for
+//! those that open exports.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,10 @@ use crate::workspace::{is_file, on_path, run};
 /// Overrides the interpreter.
 pub(crate) const VARIABLE: &str = "VOC_PYTHON";
 
-const PACKAGE: &str = "clickhouse-connect==1.12.0";
+const PACKAGES: [&str; 3] = ["clickhouse-connect==1.12.0", "pandas==3.1.1", "pyarrow==26.0.1"];
+
+/// With another number for other packages: what was made before stays as it is.
+const ENTRY: &str = "python-2";
 
 /// The path of the interpreter, made if it is missing.
 pub(crate) fn prepare() -> Result<PathBuf> {
@@ -22,18 +26,19 @@ pub(crate) fn prepare() -> Result<PathBuf> {
         }
         return Ok(path);
     }
-    Ok(cache::entry("python", make)?.join("bin/python"))
+    Ok(cache::entry(ENTRY, make)?.join("bin/python"))
 }
 
 /// A virtual environment finds its packages from where it lies, so it may be renamed as long as its
 /// scripts, which name their interpreter by path, are not used.
 fn make(folder: &Path) -> Result<()> {
     let python = on_path("python3").context("python3 is missing")?;
-    say(&format!("Python client: pip install {PACKAGE} into {}", cache::folder()?.display()));
+    let packages = PACKAGES.join(" ");
+    say(&format!("Python clients: pip install {packages} into {}", cache::folder()?.display()));
     let mut venv = Command::new(python);
     venv.args(["-m", "venv"]).arg(folder).stdout(std::io::stderr());
     run(&mut venv, "python3 -m venv")?;
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
     run(pip.stdout(std::io::stderr()), "pip install")
 }

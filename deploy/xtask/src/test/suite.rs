@@ -103,7 +103,7 @@ fn needs_of(tier: Tier) -> &'static [Part] {
     match tier {
         Tier::Wasm => &[Part::Modules],
         Tier::Clickhouse | Tier::Chaos => &[Part::Modules, Part::Library],
-        Tier::Python => &[Part::Library, Part::Interpreter],
+        Tier::Python => &[Part::Modules, Part::Library, Part::Interpreter],
         Tier::Kafka => &[Part::Modules, Part::Library, Part::Kafka],
         Tier::Cluster => &[Part::Modules, Part::Library, Part::Kafka, Part::Fluvio],
         _ => &[],
@@ -152,7 +152,7 @@ fn packages(tiers: &[Tier]) -> Vec<&'static str> {
     }
     let has = |some: &[Tier]| some.iter().any(|tier| tiers.contains(tier));
     let mut packages = Vec::new();
-    if has(&[Tier::Wasm, Tier::Clickhouse, Tier::Kafka, Tier::Cluster]) {
+    if has(&[Tier::Wasm, Tier::Clickhouse, Tier::Python, Tier::Kafka, Tier::Cluster]) {
         packages.push("--package=voc-tests");
     }
     if has(&[Tier::Clickhouse, Tier::Python]) {
@@ -166,7 +166,7 @@ fn features_of(tier: Tier) -> &'static [&'static str] {
     match tier {
         Tier::Wasm => &["voc-tests/wasm"],
         Tier::Clickhouse => &["voc-tests/stack", "voc-clickhouse-local/libchdb"],
-        Tier::Python => &["voc-clickhouse-local/python"],
+        Tier::Python => &["voc-tests/python", "voc-clickhouse-local/python"],
         Tier::Kafka => &["voc-tests/kafka"],
         Tier::Cluster => &["voc-tests/cluster"],
         _ => &[],
@@ -179,7 +179,9 @@ fn enable(tier: Tier) -> String {
         Tier::Clickhouse | Tier::Chaos => "apt-get install npm, or VOC_LIBCHDB=/path/to/libchdb.so",
         Tier::Kafka => kafka::TO_GET,
         Tier::Cluster => return format!("what kafka needs, and Fluvio: {}", cluster::TO_GET),
-        _ => "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect",
+        _ => {
+            "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect, pandas and pyarrow"
+        }
     };
     how.to_owned()
 }
