@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use moka::future::Cache as Kept;
+use tracing::Instrument as _;
 
 use crate::config::cache::Cache as Config;
 use crate::error::Error;
@@ -118,7 +119,8 @@ pub async fn answer(State(cache): State<Cache>, request: Request, next: Next) ->
         }
         None if !younger_than.is_zero() => {
             // On its own: whoever came first may leave, and the others wait for its answer.
-            let asking = tokio::spawn(ask_once(cache.clone(), kept.clone(), key, request, next));
+            let asking = ask_once(cache.clone(), kept.clone(), key, request, next);
+            let asking = tokio::spawn(asking.in_current_span());
             asking.await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a request ended without an answer");
                 Error::Internal.into_response()

@@ -11,6 +11,7 @@ use clickhouse::Compression;
 use futures_util::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout_at;
+use tracing::Instrument as _;
 
 use super::client::{Client, Pieces, Query};
 use super::{Database, Error};
@@ -100,7 +101,7 @@ impl Exports {
         let (format, limit) = (name(format), self.limit);
         let rows = Rows { cursor, pieces, format, asked, limit, bytes: 0, _place: place };
         // A task of its own, because the body of an answer is left alone while its reader takes nothing.
-        tokio::spawn(rows.pass_on(first));
+        tokio::spawn(rows.pass_on(first).in_current_span());
         Ok(Bytestream(received))
     }
 }

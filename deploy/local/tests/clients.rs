@@ -69,7 +69,8 @@ async fn rust_client_binds_parameters_and_reads_exceptions() {
     assert!(unknown.to_string().contains("Code: 115"), "{unknown}");
 }
 
-#[tokio::test]
+// The client closes its connection in a task of its own, while this one waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn rust_client_that_hangs_up_ends_its_query_also_while_it_has_nothing_to_send() {
     let server = Server::start();
     let client = Client::default().with_url(&server.url).with_compression(Compression::None);
