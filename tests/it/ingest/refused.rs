@@ -101,15 +101,12 @@ fn a_body_that_cannot_be_taken_is_a_problem_that_says_why() {
 }
 
 #[test]
-fn a_body_of_megabytes_is_taken_up_to_its_limit() {
+fn a_body_of_megabytes_is_taken() {
     let stage = stage("ingest_megabytes");
     let api = Api::start(&stage);
     let events: Vec<String> =
         (0..9).map(|number| good(number).replace("Good", &"x".repeat(450_000))).collect();
     api.accepts("acme", &events);
-    let more = [&events[..], &events[..1]].concat().join("\n");
-    assert!(more.len() > 4 << 20);
-    api.refuses("acme", NDJSON, more, 413, "body_too_large");
     assert_eq!(input::read(&stage.file), events.into_iter().map(String::into_bytes).collect::<Vec<_>>());
 }
 
