@@ -107,7 +107,8 @@ enum Command {
         /// only where nothing is inserted
         #[arg(long)]
         settle: Option<humantime::Duration>,
-        /// Do what is done every night, too: compare every hour with its events before, and remove what is too old after
+        /// Do what is done every night, too: compare every hour with its events before; remove what is too old, and merge
+        /// the rollups of each month into one part, after
         #[arg(long)]
         nightly: bool,
     },
@@ -195,6 +196,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             if nightly {
                 let Expired { rows, hours } = rollups::expire(&config, &sink).await?;
                 println!("removed by age: {rows} rows, rollups of {hours} hours");
+                println!("months merged: {}", sink.merge_rollups().await?);
             }
             Ok(ExitCode::SUCCESS)
         }

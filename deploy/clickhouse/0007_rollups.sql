@@ -100,7 +100,16 @@ CREATE TABLE IF NOT EXISTS voc_rollups
 )
 ENGINE = ReplacingMergeTree(computed_at)
 PARTITION BY toYYYYMM(hour)
-ORDER BY (tenant_id, dimension, hour, event_type, key, unit);
+ORDER BY (tenant_id, dimension, hour, event_type, key, unit)
+-- A question reads many columns of few rows: so their values lie side by side in one file, in small steps.
+SETTINGS index_granularity = 1024, min_bytes_for_wide_part = 10000000000, min_rows_for_wide_part = 100000000;
+
+-- A table from before that takes what it can.
+ALTER TABLE voc_rollups MODIFY SETTING min_bytes_for_wide_part = 10000000000, min_rows_for_wide_part = 100000000;
+
+-- What a summary adds up, side by side: one column of nine numbers is read and added a fifth faster than nine columns.
+ALTER TABLE voc_rollups ADD COLUMN IF NOT EXISTS totals Array(Float64) MATERIALIZED [events, sentiment_count, sentiment_sum,
+    negative_sum, label_negative, label_neutral, label_positive, label_unclear, label_no_signal];
 
 -- What the rollups of an hour are, from its events. The dimension sets are listed here. A DateTime ends in 2106; the API
 -- asks about no time beyond.

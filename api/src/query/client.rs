@@ -20,6 +20,9 @@ use crate::metrics::{Metrics, Outcome, QueryCost};
 /// ones.
 const WAIT_FOR_END: (&str, &str) = ("wait_end_of_query", "1");
 
+/// Formats the rows where they are made: for a few of them, more threads take longer to wake than to work.
+const FORMAT_AT_ONCE: (&str, &str) = ("output_format_parallel_formatting", "0");
+
 /// A client, cheap to clone.
 #[derive(Clone)]
 pub struct Client {
@@ -135,7 +138,9 @@ impl Query {
     }
 
     fn wait_for_end(self) -> Self {
-        self.with_setting(WAIT_FOR_END.0, WAIT_FOR_END.1)
+        [WAIT_FOR_END, FORMAT_AT_ONCE]
+            .iter()
+            .fold(self, |query, (name, value)| query.with_setting(name, value))
     }
 }
 

@@ -3,7 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::measure::{LABEL_COLUMNS, LABELS};
+use super::measure::{BY_LABEL, LABEL_COLUMNS};
 use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
 use crate::params::scope::Scope;
@@ -40,7 +40,7 @@ pub(super) fn sql(plan: &Plan<'_>) -> String {
             quantilesExactInclusiveArray({levels})(sentiment_values) AS quantiles,
             arrayZip((sumMap(arrayMap(score -> bin(score), sentiment_values),
                 arrayMap(score -> toUInt64(1), sentiment_values)) AS by_bin).1, by_bin.2) AS bins,
-            {LABELS} AS labels
+            {BY_LABEL} AS labels
         FROM {}",
         plan.relation(&format!("sentiment_count, sentiment_sum, sentiment_values, {LABEL_COLUMNS}"))
     )

@@ -20,11 +20,11 @@ impl Measure {
 }
 
 /// Calls by the label of their sentiment, of those labels that there are: a list of names and numbers.
-pub(super) const LABELS: &str = "arrayFilter(label -> label.2 > 0, [('negative', sum(label_negative)),
+pub(super) const BY_LABEL: &str = "arrayFilter(label -> label.2 > 0, [('negative', sum(label_negative)),
     ('neutral', sum(label_neutral)), ('positive', sum(label_positive)), ('unclear', sum(label_unclear)),
     ('no_signal', sum(label_no_signal))])";
 
-/// The columns that [`LABELS`] reads.
+/// The columns that [`BY_LABEL`] reads.
 pub(super) const LABEL_COLUMNS: &str =
     "label_negative, label_neutral, label_positive, label_unclear, label_no_signal";
 

@@ -20,6 +20,42 @@ pub(super) fn within(column: &str, before: Option<Period>) -> String {
     )
 }
 
+/// That a column of hours, by where they begin, lies within what the range of the request and the period before it touch.
+/// [`bind_hours`] binds the ends. A period that the range goes on from is one with it: each condition has its price.
+pub(super) fn within_hours(column: &str, scope: &Scope, before: Option<Period>) -> String {
+    let (from, to) = ("{from_hour:DateTime('UTC')}", "{to_hour:DateTime('UTC')}");
+    match before {
+        Some((_, end)) if end != scope.range.from => {
+            let (before_from, before_to) =
+                ("{before_from_hour:DateTime('UTC')}", "{before_to_hour:DateTime('UTC')}");
+            format!(
+                "{column} >= {before_from} AND {column} < {to} AND ({column} >= {from} OR {column} < {before_to})"
+            )
+        }
+        Some(_) => format!("{column} >= {{before_from_hour:DateTime('UTC')}} AND {column} < {to}"),
+        None => format!("{column} >= {from} AND {column} < {to}"),
+    }
+}
+
+/// Binds what [`within_hours`] names: the beginnings of the first hour that is touched, and of the first that is not.
+pub(super) fn bind_hours(query: Query, scope: &Scope, before: Option<Period>) -> Query {
+    let (from, to) = hours((scope.range.from, scope.range.to));
+    let query = query.param("from_hour", from).param("to_hour", to);
+    match before.map(hours) {
+        Some((from, to)) => query.param("before_from_hour", from).param("before_to_hour", to),
+        None => query,
+    }
+}
+
+/// The hours that a period touches, in seconds since 1970: where the first begins, and where the last ends.
+fn hours((from, to): Period) -> Period {
+    const HOUR: i64 = 3_600;
+    const MICROSECONDS: i64 = HOUR * 1_000_000;
+    let (first, last) = (from.div_euclid(MICROSECONDS), (to - 1).div_euclid(MICROSECONDS));
+    // Before 1970 there are no rollups.
+    ((first * HOUR).max(0), ((last + 1) * HOUR).max(0))
+}
+
 /// The events with the conditions of a scope, and those of a period before it, if there is one.
 pub(super) fn facts(scope: &Scope, before: Option<Period>) -> String {
     let mut sql = format!("FROM voc_facts WHERE tenant_id = {{tenant:String}} AND {}", within("ts", before));

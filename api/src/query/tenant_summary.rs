@@ -3,9 +3,10 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::measure::{LABEL_COLUMNS, LABELS};
+use super::measure::{BY_LABEL, LABEL_COLUMNS};
 use super::rollups::{Plan, Question};
 use super::{ANSWER_LIMIT, Database, Error};
+use crate::params::filters::LABELS;
 use crate::params::scope::Scope;
 
 /// Events of one type and period.
@@ -25,33 +26,60 @@ pub struct Part {
     pub negative: f64,
     /// Calls by the label of their sentiment; without those whose score the keyword rules made.
     pub labels: Vec<(String, u64)>,
-    /// Hours that have changed, so that this is no answer yet.
-    pub changed: Vec<u32>,
-}
-
-/// Adds up the columns of a relation or a table, whose time is this column.
-fn sums(time: &str) -> String {
-    format!(
-        "toString(event_type) AS event_kind, CAST({time} >= fromUnixTimestamp64Micro({{from:Int64}}), 'Bool') AS is_current,
-            sum(part.events) AS events, sum(sentiment_count) AS scored, sum(sentiment_sum) AS total,
-            sum(negative_sum) AS negative, {LABELS} AS labels"
-    )
 }
 
 pub(super) fn sql(plan: &Plan<'_>) -> String {
     let columns = format!("events, sentiment_count, sentiment_sum, negative_sum, {LABEL_COLUMNS}");
-    let relation = plan.relation(&columns);
     format!(
-        "SELECT {}, CAST([], 'Array(UInt32)') AS changed FROM {relation} AS part
+        "SELECT toString(event_type) AS event_kind, CAST(at >= fromUnixTimestamp64Micro({{from:Int64}}), 'Bool') AS is_current,
+            sum(part.events) AS events, sum(sentiment_count) AS scored, sum(sentiment_sum) AS total,
+            sum(negative_sum) AS negative, {BY_LABEL} AS labels
+        FROM {} AS part
         GROUP BY event_kind, is_current ORDER BY event_kind, is_current",
-        sums("at")
+        plan.relation(&columns)
     )
+}
+
+/// Rollups of one type and period. There are as few expressions as can be: at this size of an answer, most of its time
+/// goes into planning them.
+#[derive(Row, Deserialize)]
+struct Whole {
+    event_type: String,
+    is_current: u8,
+    /// Events, those with a score, their scores together, the negative ones, and calls by label, as [`LABELS`] has them.
+    totals: Vec<f64>,
+    /// Hours that have changed, so that this is no answer yet.
+    changed: Vec<u32>,
+}
+
+impl Whole {
+    /// None where there are no events.
+    fn part(self) -> Option<Part> {
+        let [events, scored, total, negative, by_label @ ..] = &self.totals[..] else { return None };
+        let labels = LABELS.iter().zip(by_label).filter(|(_, events)| **events > 0.0);
+        (*events > 0.0).then(|| Part {
+            event_kind: self.event_type,
+            is_current: self.is_current == 1,
+            events: whole(*events),
+            scored: whole(*scored),
+            total: *total,
+            negative: *negative,
+            labels: labels.map(|(label, events)| ((*label).to_owned(), whole(*events))).collect(),
+        })
+    }
+}
+
+/// A number of events among sums, which are exact up to 2^53.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of events")]
+fn whole(events: f64) -> u64 {
+    events as u64
 }
 
 fn sql_of_rollups(rollups: &str) -> String {
     format!(
-        "SELECT {}, groupArrayIf(toUnixTimestamp(hour), part.is_changed) AS changed FROM {rollups} GROUP BY event_kind, is_current",
-        sums("hour")
+        "SELECT event_type, hour >= {{from_hour:DateTime('UTC')}} AS is_current, sumForEach(part.totals) AS totals,
+            groupArrayIf(hour, part.is_changed) AS changed
+        FROM {rollups} GROUP BY event_type, is_current"
     )
 }
 
@@ -66,11 +94,10 @@ pub async fn fetch(database: &Database, scope: &Scope) -> Result<Vec<Part>, Erro
     let mut changed = None;
     if let Some(rollups) = question.rollups() {
         let query = question.bind(database.client.query(&sql_of_rollups(&rollups)));
-        let mut parts: Vec<Part> = Database::within(ANSWER_LIMIT, query.fetch_all()).await?;
-        let hours: Vec<u32> = parts.iter().flat_map(|part| &part.changed).copied().collect();
+        let found: Vec<Whole> = Database::within(ANSWER_LIMIT, query.fetch_all()).await?;
+        let hours: Vec<u32> = found.iter().flat_map(|whole| &whole.changed).copied().collect();
         if hours.is_empty() {
-            parts.retain(|part| part.events > 0);
-            return Ok(parts);
+            return Ok(found.into_iter().filter_map(Whole::part).collect());
         }
         changed = Some(hours);
     }

@@ -52,19 +52,22 @@ struct Whole {
     changed: Vec<u32>,
 }
 
+fn is_by_hour(buckets: &Buckets) -> bool {
+    buckets.count > 1 && buckets.starts.windows(2).all(|pair| pair[1] - pair[0] == 3_600)
+}
+
 /// Without groups, and where rollups alone answer. Buckets of an hour begin where its rollups do.
 fn sql_of_rollups(rollups: &str, metric: Metric, buckets: &Buckets) -> String {
     let metric = measure(metric);
     let (count, sum) = (metric.count, metric.sum);
-    let is_by_hour = buckets.starts.windows(2).all(|pair| pair[1] - pair[0] == 3_600);
-    let start = match is_by_hour && buckets.count > 1 {
-        true => "toUnixTimestamp(hour)",
-        false => "roundDown(toUInt32(toUnixTimestamp(hour)), {starts:Array(UInt32)})",
+    let start = match is_by_hour(buckets) {
+        true => "hour",
+        false => "toDateTime(roundDown(toUInt32(toUnixTimestamp(hour)), {starts:Array(UInt32)}), 'UTC')",
     };
     format!(
         "SELECT {start} AS start, sum(part.events) AS events, sum(part.{count}) AS valued,
             if(valued = 0, NULL, sum(part.{sum}) / valued) AS mean,
-            groupArrayIf(toUnixTimestamp(hour), part.is_changed) AS changed
+            groupArrayIf(hour, part.is_changed) AS changed
         FROM {rollups} GROUP BY start"
     )
 }
@@ -95,7 +98,7 @@ pub async fn fetch(
     let mut changed = None;
     if let (None, Some(rollups)) = (by, question.rollups()) {
         let query = question.bind(database.client.query(&sql_of_rollups(&rollups, metric, buckets)));
-        let query = query.param("starts", &buckets.starts);
+        let query = if is_by_hour(buckets) { query } else { query.param("starts", &buckets.starts) };
         let found: Vec<Whole> = Database::within(ANSWER_LIMIT, query.fetch_all()).await?;
         let hours: Vec<u32> = found.iter().flat_map(|bucket| &bucket.changed).copied().collect();
         if hours.is_empty() {

@@ -132,7 +132,6 @@ mod tests {
             total,
             negative: f64::from(u32::try_from(scored).unwrap()),
             labels: label.map(|label| (label.to_owned(), scored + 1)).into_iter().collect(),
-            changed: Vec::new(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Rollups as a running connector keeps them: hours that have changed are computed again once they have settled, and every
-//! night all of them are compared with their events, and what is too old goes.
+//! night all of them are compared with their events, what is too old goes, and what the day has scattered is merged.
 //!
 //! Of several connectors on one ClickHouse one does this, so no tenant's hours are computed twice at a time.
 
@@ -98,6 +98,8 @@ pub async fn expire(config: &Config, sink: &Sink) -> Result<Expired, Error> {
 async fn nightly(config: &Config, sink: &Sink, metrics: &Metrics) -> Result<(), Error> {
     metrics.rollups_differed(verify(sink).await?);
     metrics.expired(expire(config, sink).await?.rows);
+    let months = sink.merge_rollups().await?;
+    tracing::info!(months, "rollups merged");
     Ok(())
 }
 

@@ -69,6 +69,12 @@ impl Call {
         Ok((Self::new(pairs, &headers, is_get)?, body))
     }
 
+    /// Whether the client says that the answer is small, and waits for it as a whole.
+    pub(crate) fn is_bounded(&self) -> bool {
+        let rows = self.settings.iter().rev().find(|(name, _)| name == "max_result_rows");
+        self.wait_end_of_query && rows.is_some_and(|(_, rows)| rows.parse().is_ok_and(|rows: u64| rows > 0))
+    }
+
     fn new(pairs: Vec<(String, String)>, headers: &HeaderMap, is_get: bool) -> Result<Self, Exception> {
         let coding = text(headers, "content-encoding").unwrap_or_default();
         let coding = Coding::from_http(coding).ok_or_else(|| {

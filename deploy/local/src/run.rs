@@ -58,8 +58,12 @@ pub(crate) fn run(job: Job, mut answer: Answer) {
             Statement::Select { before, after, format } => {
                 let format = format.unwrap_or_else(|| call.default_format.clone());
                 answer.set_format(format.clone());
-                let gone = || ticket.running.abandon(&server.engine);
-                let counters = select(connection, before, &after, &format, &mut answer, &gone)?;
+                let counters = if call.is_bounded() {
+                    whole(connection, before, &after, &format, &mut answer)?
+                } else {
+                    let gone = || ticket.running.abandon(&server.engine);
+                    select(connection, before, &after, &format, &mut answer, &gone)?
+                };
                 // The engine may end a query that was stopped as if there had been no more of it.
                 match ticket.running.cancelled.is_cancelled() {
                     true => Err(exception::cancelled()),
@@ -69,10 +73,7 @@ pub(crate) fn run(job: Job, mut answer: Answer) {
             Statement::Command { text, format, .. } => {
                 let format = format.unwrap_or_else(|| call.default_format.clone());
                 answer.set_format(format.clone());
-                let result = connection.run(&text, &format)?;
-                // Nobody may be there to read it; the statement has run all the same.
-                let _ = answer.write(result.data());
-                Ok(result.counters())
+                whole(connection, text, b"", &format, &mut answer)
             }
             Statement::KillQuery { .. } => Ok(Counters::default()),
         })
@@ -218,6 +219,21 @@ fn insert(
         return Err(exception::cancelled());
     }
     insert.finish()
+}
+
+/// Runs a statement whose output is small, and takes it in one piece: without the threads and the pipe of [`select`].
+fn whole(
+    connection: &Connection,
+    mut sql: Vec<u8>,
+    after: &[u8],
+    format: &str,
+    answer: &mut Answer,
+) -> Result<Counters, Exception> {
+    sql.extend_from_slice(after);
+    let result = connection.run(&sql, format)?;
+    // Nobody may be there to read it; the statement has run all the same.
+    let _ = answer.write(result.data());
+    Ok(result.counters())
 }
 
 /// Runs a query whose output the engine writes to a pipe, in any of its formats, as it is made.

@@ -146,6 +146,10 @@ fn late_repeated_replayed_and_erased_events_leave_the_numbers_right() {
     assert_all(&api, &expected, "erased and computed");
     let (_, said) = compute(&stage, &["--nightly"]);
     assert!(said.contains("hours that differed: 0\n"), "{said}");
+    let parts = "SELECT max(number) FROM (SELECT count() AS number FROM system.parts WHERE active
+        AND database = currentDatabase() AND table = 'voc_rollups' GROUP BY partition_id)";
+    assert_eq!(stage.database.number(parts), 1, "{said}");
+    assert_all(&api, &expected, "merged");
     assert_clean(&stage);
 }
 

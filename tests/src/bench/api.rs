@@ -60,6 +60,8 @@ pub fn run(events: u64, tenants: u64) -> Measured {
         "cache": { "seconds": 0 },
         "limits": { "tenant_per_second": 0, "address_per_second": 0 },
     });
+    // The first of the events are about to be too old.
+    stage.config["retention"] = json!({ "events": "0s" });
     std::fs::write(&stage.file, b"").expect("a file can be written");
     stage.run_once();
     loading::without_ledger(&stage.database);
@@ -72,7 +74,7 @@ pub fn run(events: u64, tenants: u64) -> Measured {
         let loading = begin.elapsed();
         loaded = upto;
         let begin = Instant::now();
-        let (code, said) = operate(&stage, &["rollups", "--settle", "0s"]);
+        let (code, said) = operate(&stage, &["rollups", "--settle", "0s", "--nightly"]);
         assert_eq!(code, Some(0), "{said}");
         let computed = begin.elapsed();
         loading::until_merged(&stage.database);

@@ -98,6 +98,11 @@ const WRONG: &str = "
         GROUP BY tenant_id, hour HAVING sum(difference) != 0
     ) GROUP BY tenant_id ORDER BY tenant_id";
 
+/// Months whose rollups lie in several parts.
+const SCATTERED: &str = "
+    SELECT partition_id FROM system.parts WHERE active AND database = currentDatabase() AND table = 'voc_rollups'
+    GROUP BY partition_id HAVING count() > 1 ORDER BY partition_id";
+
 const TOUCH: &str = "
     INSERT INTO voc_rollup_hours (tenant_id, hour, touched_at)
     SELECT {tenant:String}, arrayJoin({hours:Array(DateTime('UTC'))}), now64(6)";
@@ -188,6 +193,23 @@ impl Sink {
             }
         }
         Ok(wrong)
+    }
+
+    /// Merges the rollups of each month into one part, whose rows need no comparing: a question about two months takes half
+    /// as long as with the dozen parts that ClickHouse leaves by itself. Gives how many months it merged.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]
+    pub async fn merge_rollups(&self) -> Result<usize, Error> {
+        let client = self.client();
+        let scattered: Vec<String> =
+            self.persist("list parts of rollups", || client.query(SCATTERED).fetch_all()).await?;
+        for month in &scattered {
+            // No parameter can stand there; it is ClickHouse's own name.
+            let merge = format!("OPTIMIZE TABLE voc_rollups PARTITION ID '{month}' FINAL");
+            self.persist("merge rollups", || client.query(&merge).execute()).await?;
+        }
+        Ok(scattered.len())
     }
 
     /// Touches the hours of the rows from an offset on: a server that died may have written the rows alone.
