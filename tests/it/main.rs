@@ -40,6 +40,8 @@ mod kafka_topics;
 mod limits;
 #[cfg(feature = "stack")]
 mod lost_answer;
+#[cfg(feature = "python")]
+mod openapi;
 #[cfg(feature = "stack")]
 mod outage;
 #[cfg(feature = "stack")]

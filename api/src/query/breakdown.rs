@@ -70,8 +70,8 @@ mod tests {
     fn every_value_is_bound() {
         let parameters = [
             "tenant:String",
-            "from:Int64",
-            "to:Int64",
+            "from_hour:DateTime('UTC')",
+            "to_hour:DateTime('UTC')",
             "filter_type:String",
             "filter_tool:String",
             "least:UInt32",

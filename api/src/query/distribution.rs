@@ -65,7 +65,13 @@ mod tests {
     #[test]
     fn every_value_is_bound() {
         let scope = scope("action=evil");
-        let parameters = ["bins:Int32", "tenant:String", "from:Int64", "to:Int64", "filter_action:String"];
+        let parameters = [
+            "bins:Int32",
+            "tenant:String",
+            "from_hour:DateTime('UTC')",
+            "to_hour:DateTime('UTC')",
+            "filter_action:String",
+        ];
         assert_bound(&sql(&plan(&scope, None, None, Vec::new())), &parameters);
     }
 }

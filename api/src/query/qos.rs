@@ -67,8 +67,13 @@ mod tests {
     #[test]
     fn every_value_is_bound() {
         let scope = scope("qos_metric=evil");
-        let parameters =
-            ["tenant:String", "from:Int64", "to:Int64", "filter_qos_metric:String", "limit:UInt32"];
+        let parameters = [
+            "tenant:String",
+            "from_hour:DateTime('UTC')",
+            "to_hour:DateTime('UTC')",
+            "filter_qos_metric:String",
+            "limit:UInt32",
+        ];
         assert_bound(&sql(&plan(&scope, Some(Dimension::QosMetric), None, Vec::new())), &parameters);
     }
 }

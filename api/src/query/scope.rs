@@ -84,7 +84,7 @@ pub(super) fn bind(query: Query, scope: &Scope, before: Option<Period>) -> Query
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::facts;
+    use super::{facts, hours, within_hours};
     use crate::params::choice::Dimension;
     use crate::params::filters::Filters;
     use crate::params::range::Range;
@@ -128,6 +128,28 @@ pub(super) mod tests {
         parameters.extend(Dimension::ALL.map(|(name, _)| format!("filter_{name}:String")));
         assert_bound(&sql, &parameters.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(!sql.contains("negative'"));
+    }
+
+    #[test]
+    fn the_hours_are_those_that_a_period_touches() {
+        const HOUR: i64 = 3_600_000_000;
+        for (period, expected) in [
+            ((HOUR, 2 * HOUR), (3_600, 7_200)),
+            ((HOUR - 1, 2 * HOUR + 1), (0, 10_800)),
+            ((HOUR + 1, HOUR + 2), (3_600, 7_200)),
+            ((-5 * HOUR, -HOUR), (0, 0)),
+        ] {
+            assert_eq!(hours(period), expected, "{period:?}");
+        }
+    }
+
+    #[test]
+    fn a_period_that_goes_on_is_one_range() {
+        let scope = scope("from=2026-10-01T00:00:00Z&to=2026-10-02T00:00:00Z");
+        let from = scope.range.from;
+        let one = within_hours("hour", &scope, Some((from - 1, from)));
+        assert_eq!(one, "hour >= {before_from_hour:DateTime('UTC')} AND hour < {to_hour:DateTime('UTC')}");
+        assert!(within_hours("hour", &scope, Some((0, from - 1))).contains(" OR "));
     }
 
     #[test]

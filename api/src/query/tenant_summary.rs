@@ -121,9 +121,10 @@ mod tests {
         let parameters = [
             "from:Int64",
             "tenant:String",
-            "before_from:Int64",
-            "to:Int64",
-            "before_to:Int64",
+            "before_from_hour:DateTime('UTC')",
+            "from_hour:DateTime('UTC')",
+            "to_hour:DateTime('UTC')",
+            "before_to_hour:DateTime('UTC')",
             "filter_agent:String",
         ];
         let plan = plan(&scope, None, Some((0, 1)), Vec::new());

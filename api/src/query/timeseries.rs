@@ -133,8 +133,8 @@ mod tests {
             "current:UInt32",
             "starts:Array(UInt32)",
             "tenant:String",
-            "from:Int64",
-            "to:Int64",
+            "from_hour:DateTime('UTC')",
+            "to_hour:DateTime('UTC')",
             "filter_channel:String",
             "limit:UInt32",
         ];

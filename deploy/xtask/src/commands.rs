@@ -16,7 +16,7 @@ pub(crate) fn prepare_everything(workspace: &Workspace) -> Result<ExitCode> {
     println!("SmartModule        {}", modules.voc.display());
     println!("ClickHouse engine  {}", chdb::prepare()?.display());
     for (name, part) in
-        [("Python client", python::prepare()), ("Kafka", kafka::prepare()), ("Fluvio", cluster::find())]
+        [("Python tools", python::prepare()), ("Kafka", kafka::prepare()), ("Fluvio", cluster::find())]
     {
         match part {
             Ok(path) => println!("{name:18} {}", path.display()),

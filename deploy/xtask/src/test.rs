@@ -36,7 +36,7 @@ enum Tier {
     Wasm,
     /// The real binaries against the real ClickHouse engine
     Clickhouse,
-    /// The embedded engine against ClickHouse's own Python client, exports in pandas
+    /// The embedded engine against ClickHouse's own Python client, exports in pandas, the API against schemathesis
     Python,
     /// Also with a real Kafka
     Kafka,

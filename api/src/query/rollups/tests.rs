@@ -8,6 +8,9 @@ use crate::query::scope::tests::{assert_bound, scope};
 
 const HOUR: u32 = 3_600;
 
+/// What binds the hours of a range.
+const ENDS: [&str; 2] = ["from_hour:DateTime('UTC')", "to_hour:DateTime('UTC')"];
+
 /// A plan that reads these hours from the events.
 pub(in crate::query) fn plan(
     scope: &Scope,
@@ -53,8 +56,8 @@ fn rollups_answer_alone_where_every_hour_is_whole() {
     assert_eq!(of("from=2026-10-01T00:00:00Z&to=2026-10-02T00:30:00Z", None), None);
     assert_eq!(of(&format!("{whole}&agent=a"), Some(Dimension::Tool)), None);
     let sql = of(&format!("{whole}&type=call&agent=evil"), None).unwrap();
-    let parameters = ["tenant:String", "from:Int64", "to:Int64", "filter_type:String", "filter_agent:String"];
-    assert_bound(&sql, &parameters);
+    let filters = ["tenant:String", "filter_type:String", "filter_agent:String"];
+    assert_bound(&sql, &[&filters[..], &ENDS].concat());
     // The marks have neither type nor key.
     assert!(
         sql.contains(
@@ -66,18 +69,24 @@ fn rollups_answer_alone_where_every_hour_is_whole() {
 #[test]
 fn every_value_is_bound() {
     let scope = scope("channel=evil&type=call");
-    let filters = ["filter_channel:String", "filter_type:String", "from:Int64", "tenant:String", "to:Int64"];
-    let whole = plan(&scope, None, None, Vec::new()).relation("events");
-    assert_bound(&whole, &filters);
-    assert!(!whole.contains("voc_facts"), "{whole}");
+    let filters = ["filter_channel:String", "filter_type:String", "tenant:String"];
+    let times = ["from:Int64", "to:Int64"];
     let hours = "hours:Array(DateTime('UTC'))";
+    let assert_reads = |sql: &str, more: &[&[&str]]| {
+        assert_bound(sql, &[&filters[..], &more.concat()].concat());
+    };
+    let whole = plan(&scope, None, None, Vec::new()).relation("events");
+    assert_reads(&whole, &[&ENDS]);
+    assert!(!whole.contains("voc_facts"), "{whole}");
+    let before = ["before_from:Int64", "before_to:Int64"];
+    let before_hours = ["before_from_hour:DateTime('UTC')", "before_to_hour:DateTime('UTC')"];
     let mixed = plan(&scope, Some(Dimension::Channel), Some((0, 1)), vec![0]).relation("events");
-    assert_bound(&mixed, &[&filters[..], &["before_from:Int64", "before_to:Int64", hours]].concat());
+    assert_reads(&mixed, &[&ENDS, &times, &before, &before_hours, &[hours]]);
     assert!(mixed.contains("isNotNull(channel)"), "{mixed}");
     let question = || Question { scope: &scope, by: None, before: None, edges: &[] };
     let many = Plan { question: question(), rest: Rest::Many(Vec::new()) }.relation("events");
-    assert_bound(&many, &[&filters[..], &[hours]].concat());
+    assert_reads(&many, &[&ENDS, &times, &[hours]]);
     let everything = Plan { question: question(), rest: Rest::Everything }.relation("events");
-    assert_bound(&everything, &filters);
+    assert_reads(&everything, &[&times]);
     assert!(!everything.contains("voc_rollups"), "{everything}");
 }

@@ -1,5 +1,5 @@
-//! A Python with ClickHouse's own client, for the tests that hold the embedded engine against it, and with pandas, for
-//! those that open exports.
+//! A Python with ClickHouse's own client, for the tests that hold the embedded engine against it, with pandas, for those
+//! that open exports, and with schemathesis, which holds the API against its document.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,10 +13,11 @@ use crate::workspace::{is_file, on_path, run};
 /// Overrides the interpreter.
 pub(crate) const VARIABLE: &str = "VOC_PYTHON";
 
-const PACKAGES: [&str; 3] = ["clickhouse-connect==1.12.0", "pandas==3.1.1", "pyarrow==26.0.1"];
+const PACKAGES: [&str; 4] =
+    ["clickhouse-connect==1.12.0", "pandas==3.1.1", "pyarrow==26.0.1", "schemathesis==4.32.5"];
 
 /// With another number for other packages: what was made before stays as it is.
-const ENTRY: &str = "python-2";
+const ENTRY: &str = "python-3";
 
 /// The path of the interpreter, made if it is missing.
 pub(crate) fn prepare() -> Result<PathBuf> {
@@ -34,7 +35,7 @@ pub(crate) fn prepare() -> Result<PathBuf> {
 fn make(folder: &Path) -> Result<()> {
     let python = on_path("python3").context("python3 is missing")?;
     let packages = PACKAGES.join(" ");
-    say(&format!("Python clients: pip install {packages} into {}", cache::folder()?.display()));
+    say(&format!("Python tools: pip install {packages} into {}", cache::folder()?.display()));
     let mut venv = Command::new(python);
     venv.args(["-m", "venv"]).arg(folder).stdout(std::io::stderr());
     run(&mut venv, "python3 -m venv")?;

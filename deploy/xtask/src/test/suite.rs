@@ -180,7 +180,8 @@ fn enable(tier: Tier) -> String {
         Tier::Kafka => kafka::TO_GET,
         Tier::Cluster => return format!("what kafka needs, and Fluvio: {}", cluster::TO_GET),
         _ => {
-            "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect, pandas and pyarrow"
+            "apt-get install python3-venv, or VOC_PYTHON=/path/to/python with clickhouse-connect, pandas, pyarrow and \
+             schemathesis"
         }
     };
     how.to_owned()

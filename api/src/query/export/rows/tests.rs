@@ -8,7 +8,8 @@ fn assert_bound(table: &Table, own: &[&str]) {
     for format in [Format::Csv, Format::Parquet] {
         let sql = table.sql(format);
         for parameter in sql.split('{').skip(1).map(|rest| rest.split(':').next().unwrap_or_default()) {
-            let is_shared = ["tenant", "from", "to", "filter_agent"].contains(&parameter);
+            let is_shared =
+                ["tenant", "from", "to", "from_hour", "to_hour", "filter_agent"].contains(&parameter);
             assert!(is_shared || own.contains(&parameter), "{parameter}: {sql}");
         }
         assert!(own.iter().all(|parameter| sql.contains(&format!("{{{parameter}:"))), "{own:?}: {sql}");
@@ -25,7 +26,10 @@ fn every_value_is_bound() {
     let scope = &scope("agent=evil");
     let (agent, tool) = (Dimension::Agent, Dimension::Tool);
     let before = Some((0, 1));
-    assert_bound(&summary_table(&plan(scope, None, before, Vec::new())), &["before_from", "before_to"]);
+    assert_bound(
+        &summary_table(&plan(scope, None, before, Vec::new())),
+        &["before_from", "before_to", "before_from_hour", "before_to_hour"],
+    );
     assert_bound(
         &timeseries_table(&plan(scope, Some(tool), before, Vec::new()), Metric::Latency, Some(tool)),
         &["starts", "current", "limit", "before_from", "before_to"],
