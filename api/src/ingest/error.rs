@@ -7,7 +7,7 @@ use axum::http::{HeaderName, StatusCode, header};
 /// Why a request stored nothing, or perhaps not all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// `api.ingest.mode` is off: 405, as the path has nothing to post to.
+    /// `api.ingest.mode` is off: 403, as the operator allows none.
     #[error("this API takes no events: api.ingest.mode is off, as it is by default")]
     Off,
     /// The body is of another kind: 415.
@@ -95,7 +95,7 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Off => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Off => StatusCode::FORBIDDEN,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Empty | Self::NotJson(_) | Self::BrokenOff => StatusCode::BAD_REQUEST,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
@@ -115,7 +115,6 @@ impl Error {
     pub fn advice(&self) -> Option<(HeaderName, String)> {
         let after = |seconds: u32| Some((header::RETRY_AFTER, seconds.to_string()));
         match self {
-            Self::Off => Some((header::ALLOW, "GET,HEAD".to_owned())),
             Self::QueueFull | Self::NotWritten | Self::Away | Self::Unknown => after(1),
             // These need a person.
             Self::SpoolFull | Self::SpoolFailed | Self::Ended => after(60),

@@ -142,16 +142,17 @@ pub(super) fn of(operation: &Operation, needed: Option<Role>, is_open: bool) -> 
     let asks = operation.path.contains('{') || !operation.parameters.is_empty() || operation.body.is_some();
     let reads = needed.is_some() && operation.path != metrics::OPERATION.path;
     let is_guarded = needed.is_some() && !is_open;
+    let is_intake = operation.id == routes::ingest::OPERATION.id;
     let can_fail = |status: &StatusCode| match *status {
         StatusCode::BAD_REQUEST => asks,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => is_guarded,
+        StatusCode::UNAUTHORIZED => is_guarded,
+        // An API may also take no events, whoever sends them.
+        StatusCode::FORBIDDEN => is_guarded || is_intake,
         StatusCode::NOT_FOUND => operation.path.contains('{'),
         // For the path's other methods.
         StatusCode::METHOD_NOT_ALLOWED => true,
         StatusCode::PAYLOAD_TOO_LARGE => operation.body.is_some(),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            operation.id == routes::ingest::OPERATION.id
-        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::UNSUPPORTED_MEDIA_TYPE => is_intake,
         StatusCode::HTTP_VERSION_NOT_SUPPORTED => operation.has_files(),
         StatusCode::UNPROCESSABLE_ENTITY => reads,
         StatusCode::TOO_MANY_REQUESTS => needed.is_some(),

@@ -225,8 +225,10 @@ async fn a_running_api_serves_its_document_and_the_page() {
     for item in closed["paths"].as_object_mut().unwrap().values_mut() {
         for operation in item.as_object_mut().unwrap().values_mut() {
             operation["security"] = json!([]);
+            let id = operation["operationId"].clone();
             let responses = operation["responses"].as_object_mut().unwrap();
-            responses.retain(|status, _| !["401", "403"].contains(&status.as_str()));
+            let takes_events = id == "post_events";
+            responses.retain(|status, _| status != "401" && (status != "403" || takes_events));
         }
     }
     assert!(served == closed);

@@ -16,7 +16,7 @@ use crate::ingest::documents::{Form, split};
 use crate::ingest::outcome::{Results, Sorted, answer, sort};
 use crate::ingest::{self, Ingest};
 use crate::metrics::Metrics;
-use crate::openapi::operation::{self, Answer, JSON, Operation, Tag, schema, text as any_text};
+use crate::openapi::operation::{self, Answer, JSON, Operation, Tag, schema};
 
 /// What the document says of it.
 pub const OPERATION: Operation = Operation {
@@ -24,12 +24,12 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Ingest,
     summary: "Takes events, one or many",
     description: "Answered once what is good is durable; every event has a result of its own. Where `api.ingest.mode` is off, \
-        as it is by default, it is a 405. An event is known by tenant, `event_id` and `timestamp`, so that sending it again does \
+        as it is by default, it is a 403. An event is known by tenant, `event_id` and `timestamp`, so that sending it again does \
         not double it.",
     body: Some(operation::Body {
         is_required: true,
         meaning: "One event, an array of them, or one a line. Each must be of this tenant.",
-        content: &[("application/json", events), ("application/x-ndjson", any_text)],
+        content: &[("application/json", events), ("application/x-ndjson", lines)],
         example: "",
     }),
     answers: &[
@@ -49,7 +49,12 @@ pub const OPERATION: Operation = Operation {
 
 /// An event is held against its contract by the handler, which gives every fault a code.
 fn events(_: &mut SchemaGenerator) -> Schema {
-    schemars::json_schema!({"type": ["object", "array"]})
+    schemars::json_schema!({"type": ["object", "array"], "minItems": 1})
+}
+
+/// At least one line that is not empty.
+fn lines(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({"type": "string", "pattern": "[^\\s]"})
 }
 
 /// How long a body may take to arrive, so that slow ones do not keep the places of others.

@@ -9,11 +9,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, header};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use schemars::{Schema, SchemaGenerator};
 
 use crate::access::ValidUntil;
 use crate::error::Error;
 use crate::live::{Live, View};
-use crate::openapi::operation::{Answer, Operation, text as any_text};
+use crate::openapi::operation::{Answer, Operation};
 use crate::params::parameter::{Parameter, Whole};
 use crate::params::{Params, TenantId, path};
 use crate::server::Stopping;
@@ -34,10 +35,23 @@ pub const OPERATION: Operation = Operation {
     answers: &[Answer {
         status: 200,
         meaning: "A stream that does not end.",
-        content: &[("text/event-stream", any_text)],
+        content: &[("text/event-stream", message_schema)],
     }],
     ..Operation::get("/v1/tenants/{tenant}/live")
 };
+
+/// One message of the stream, as OpenAPI has them of media types that are a sequence.
+fn message_schema(_: &mut SchemaGenerator) -> Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"enum": ["window", "error"]},
+            "id": {"type": "string"},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+    })
+}
 
 /// What to look at.
 pub struct Request(View);
