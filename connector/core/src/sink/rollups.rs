@@ -195,8 +195,8 @@ impl Sink {
         Ok(wrong)
     }
 
-    /// Merges the rollups of each month into one part, whose rows need no comparing: a question about two months takes half
-    /// as long as with the dozen parts that ClickHouse leaves by itself. Gives how many months it merged.
+    /// Merges the rollups of each month into one part, whose rows need no comparing, in place of the dozen that ClickHouse
+    /// leaves by itself. Gives how many months it merged.
     ///
     /// # Errors
     /// [`Error::Refused`]
