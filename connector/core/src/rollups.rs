@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::config::rollups::Retention;
 use crate::metrics::Metrics;
 use crate::sink::retention::Expired;
-use crate::sink::rollups::Changed;
+use crate::sink::rollups::{Changed, LEASE};
 use crate::sink::{Error, Sink};
 
 /// Computes what has changed at every interval of the configuration. Never ends; a failure is logged, and stops nothing.
@@ -33,17 +33,44 @@ pub async fn watch(config: Config, sink: Sink, metrics: Metrics) -> Infallible {
                 continue;
             }
         }
-        match compute(&sink, config.rollups.settle).await {
-            Ok(hours) => metrics.rollups_computed(hours),
-            Err(error) => {
-                tracing::warn!(%error, "rollups were not computed; those hours are read from their events");
+        let work = async {
+            match compute(&sink, config.rollups.settle).await {
+                Ok(hours) => metrics.rollups_computed(hours),
+                Err(error) => {
+                    tracing::warn!(%error, "rollups were not computed; those hours are read from their events");
+                }
             }
-        }
-        if Utc::now() >= night {
-            night = next(config.rollups.nightly_at, Utc::now());
-            if let Err(error) = nightly(&config, &sink, &metrics).await {
-                tracing::warn!(%error, "the nightly work on rollups failed");
+            if Utc::now() >= night {
+                night = next(config.rollups.nightly_at, Utc::now());
+                if let Err(error) = nightly(&config, &sink, &metrics).await {
+                    tracing::warn!(%error, "the nightly work on rollups failed");
+                }
             }
+        };
+        reporting(LEASE / 3, || sink.leads_rollups(owner, since), work).await;
+    }
+}
+
+/// Works, and goes on reporting meanwhile: work that takes longer than the lease must not look like the end of its
+/// connector to the next one.
+async fn reporting<T, R>(every: Duration, report: impl Fn() -> R, work: impl Future<Output = T>) -> T
+where
+    R: Future<Output = Result<bool, Error>>,
+{
+    tokio::select! {
+        done = work => done,
+        never = report_forever(every, report) => match never {},
+    }
+}
+
+async fn report_forever<R>(every: Duration, report: impl Fn() -> R) -> Infallible
+where
+    R: Future<Output = Result<bool, Error>>,
+{
+    loop {
+        tokio::time::sleep(every).await;
+        if let Err(error) = report().await {
+            tracing::warn!(%error, "it is not known who computes rollups");
         }
     }
 }
@@ -118,9 +145,25 @@ fn next(time: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::NaiveTime;
+    use std::time::Duration;
 
-    use super::next;
+    use chrono::NaiveTime;
+    use tokio::sync::Semaphore;
+    use tokio::time::timeout;
+
+    use super::{next, reporting};
+
+    #[tokio::test]
+    async fn work_that_takes_longer_than_the_lease_goes_on_reporting() {
+        let reports = Semaphore::new(0);
+        let report = || async {
+            reports.add_permits(1);
+            Ok(true)
+        };
+        let work = async { reports.acquire_many(3).await.is_ok() };
+        let done = reporting(Duration::from_millis(1), report, work);
+        assert!(timeout(Duration::from_secs(30), done).await.unwrap());
+    }
 
     #[test]
     fn the_night_is_the_next_time_that_the_clock_shows_it() {

@@ -116,6 +116,44 @@ fn a_slow_query_delays_neither_ping_nor_insert() {
     }
 }
 
+/// What says that an answer is small, and taken as a whole: the server then makes it in another way.
+const BOUNDED: &str = "wait_end_of_query=1&max_result_rows=1000";
+
+#[test]
+fn an_answer_that_is_bounded_is_the_same_as_one_that_is_not() {
+    let server = server_with_table();
+    for sql in [
+        "SELECT number, toString(number) AS text, [number] FROM numbers(700) FORMAT JSON SETTINGS output_format_write_statistics = 0",
+        "SELECT number FROM numbers(1000) FORMAT CSVWithNames",
+        "SELECT number FROM numbers(0)",
+        "SELECT {a:String}",
+        "SELECT throwIf(number = 600) FROM numbers(700)",
+        "SELECT nothing",
+    ] {
+        let (plain, bounded) =
+            (server.ask("param_a=b", sql), server.ask(&format!("param_a=b&{BOUNDED}"), sql));
+        assert_eq!(plain, bounded, "{sql}");
+    }
+    let (status, body) = server.ask(BOUNDED, "SELECT number FROM numbers(70000)");
+    assert!(status >= 400 && body.starts_with("Code: 396."), "{status} {body:.200}");
+}
+
+#[test]
+fn a_bounded_query_is_killed_and_ends_with_its_client() {
+    let server = server_with_table();
+    let slow = |id: &str| {
+        let parameters = format!("query_id={id}&{BOUNDED}&{}", in_url(SLOW));
+        server.post(&parameters, "Connection: close\r\nContent-Length: 0")
+    };
+    let (mut killed, left) = (slow("voc-killed"), slow("voc-left"));
+    eventually("both run", || running(&server, "voc-killed") && running(&server, "voc-left"));
+    server.run("KILL QUERY WHERE query_id = 'voc-killed' SYNC");
+    let answer = read_all(&mut killed);
+    assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("Code: 394."), "{answer}");
+    drop(left);
+    eventually("it ends", || !running(&server, "voc-left"));
+}
+
 #[test]
 fn kill_query_waits_until_inserts_and_queries_have_ended() {
     let server = server_with_table();

@@ -20,7 +20,7 @@ const EVENTS_AT_ONCE: u64 = 500_000;
 const HOURS_AT_ONCE: usize = 1_000;
 
 /// A connector that has not reported for so long no longer computes.
-const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 /// Hours of a tenant that have changed.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
