@@ -23,6 +23,8 @@ mod dead_letters;
 #[cfg(feature = "stack")]
 mod delivery;
 #[cfg(feature = "stack")]
+mod event_block;
+#[cfg(feature = "stack")]
 mod faults;
 #[cfg(feature = "stack")]
 mod fence;

@@ -1,16 +1,18 @@
 //! ClickHouse as the connector uses it: tables, what is stored already, inserts that can be repeated.
 //!
 //! ```text
-//! schema ─▶ resume (generation, fence, checkpoint, what is stored) ─▶ write (batch) ─▶ insert (token) ─▶ rows
+//! schema ─▶ resume (generation, fence, checkpoint, what is stored) ─▶ write (batch) ─▶ insert (token) ─▶ event_block, rows
 //! ```
 
 pub mod audit;
 pub mod erase;
+mod event_block;
 mod fence;
 mod identities;
 mod insert;
 mod jobs;
 pub mod letters;
+mod native;
 pub mod probe;
 mod refuse;
 mod repair;
@@ -77,6 +79,19 @@ pub enum Error {
     NoWindow {
         /// The table.
         table: String,
+    },
+    /// A column of the table of events has been given another type.
+    #[error(
+        "column {column} of voc_events is of type {found}, and what is written of type {written}: ClickHouse \
+         would convert it without saying what that loses"
+    )]
+    Type {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// Ours.
+        written: &'static str,
     },
 }
 

@@ -54,8 +54,12 @@ pub fn ratio(of: &[Round], to: &[Round]) -> f64 {
     median(of.iter().zip(to).map(|(of, to)| of.rate() / to.rate()))
 }
 
-/// A line of the report: name, median rate, and the median ratio to another contestant.
+/// A line of the report: name, median rate, and the median ratio to another contestant. None for one without rounds.
 pub fn print(name: &str, rounds: &[Round], against: Option<(&str, &[Round])>) {
+    if rounds.is_empty() {
+        return;
+    }
+    let against = against.filter(|(_, others)| !others.is_empty());
     let rate = median(rounds.iter().map(Round::rate));
     match against {
         None => println!("{name:<40} {rate:>12.0} events/s"),

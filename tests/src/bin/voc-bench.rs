@@ -90,14 +90,17 @@ struct Cluster {
     /// Events in each run of a leg
     #[arg(long, default_value_t = 400_000)]
     events: usize,
+    /// Only the sink leg, and the bare consumer beside it
+    #[arg(long)]
+    sink_only: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let Cli { command, local } = Cli::parse();
     println!("{}", report::machine());
     match (command, local) {
-        (Some(Command::Cluster(Cluster { smartmodule, rounds, events })), _) => {
-            cluster::run(&smartmodule, events, rounds).print();
+        (Some(Command::Cluster(Cluster { smartmodule, rounds, events, sink_only })), _) => {
+            cluster::run(&smartmodule, events, rounds, sink_only).print();
         }
         (Some(Command::Delivery(Delivery { pairs, events })), _) => {
             delivery::run(&ClickHouse::start(), events, pairs).print();

@@ -1,24 +1,19 @@
-//! Rows as the tables of `deploy/clickhouse/` take them. The client checks them against the tables'
-//! own types before the first row of an insert.
+//! Rows as the tables of `deploy/clickhouse/` take them, other than events ([`super::event_block`]). The client checks
+//! them against the tables' own types before the first row of an insert.
 
 use clickhouse::Row;
 use serde::{Serialize, Serializer};
-use uuid::Uuid;
 
 use super::letters::Whole;
-use crate::batch::{Annotation, DeadLetter, Origin, StoredEvent};
+use crate::batch::{DeadLetter, Origin};
 use crate::dead_letters::State;
 use crate::source::Position;
 
 /// Version of a row: of the annotation, then the writer's epoch. Of the rows of one event, ClickHouse keeps the one
 /// with the highest.
-const fn version(annotation: u32, writer_epoch: u32) -> u64 {
+pub(super) const fn version(annotation: u32, writer_epoch: u32) -> u64 {
     (annotation as u64) << 32 | writer_epoch as u64
 }
-
-/// The version of a row that was stored before: below every writer's, so that a row of the same event that
-/// came later stays, whoever annotated it.
-const RESTORED: u64 = 0;
 
 /// In the version of a dead letter's row, which has no annotation.
 const OF_LETTERS: u32 = 1;
@@ -36,69 +31,8 @@ pub(super) struct Common<'a> {
 }
 
 /// Topic, partition and offset in Kafka; empty and zero where the record did not come from there.
-fn place(source: Option<&Position>) -> (&str, u32, u64) {
+pub(super) fn place(source: Option<&Position>) -> (&str, u32, u64) {
     source.map_or(("", 0, 0), |source| (&*source.topic, source.partition, source.offset))
-}
-
-#[derive(Row, Serialize)]
-pub(super) struct EventRow<'a> {
-    #[serde(with = "clickhouse::serde::uuid")]
-    event_id: Uuid,
-    tenant_id: &'a str,
-    ts: i64,
-    event_type: &'a str,
-    schema_version: u16,
-    sentiment: Option<f64>,
-    #[serde(serialize_with = "as_bytes")]
-    sentiment_label: &'a [u8],
-    sentiment_unclear: bool,
-    #[serde(serialize_with = "as_bytes")]
-    sentiment_language: &'a [u8],
-    #[serde(serialize_with = "as_bytes")]
-    sentiment_explanation: &'a [u8],
-    annotation_version: u32,
-    #[serde(serialize_with = "as_bytes")]
-    payload: &'a [u8],
-    processed_at: i64,
-    origin_stream: &'a str,
-    origin_partition: u32,
-    origin_offset: u64,
-    source_topic: &'a str,
-    source_partition: u32,
-    source_offset: u64,
-    version: u64,
-    writer_epoch: u32,
-}
-
-impl<'a> EventRow<'a> {
-    pub(super) fn new(event: &'a StoredEvent, common: Common<'a>) -> Self {
-        let (source_topic, source_partition, source_offset) = place(event.source.as_ref());
-        let annotation = event.annotation.as_ref();
-        let epoch = common.origin.epoch;
-        Self {
-            event_id: event.event_id,
-            tenant_id: &event.tenant_id,
-            ts: event.timestamp,
-            event_type: event.event_type.as_str(),
-            schema_version: event.schema_version,
-            sentiment: event.sentiment,
-            sentiment_label: annotation.map_or(b"", |annotation| &annotation.label),
-            sentiment_unclear: annotation.is_some_and(Annotation::is_unclear),
-            sentiment_language: annotation.map_or(b"", |annotation| &annotation.language),
-            sentiment_explanation: annotation.map_or(b"", |annotation| &annotation.explanation),
-            annotation_version: event.annotation_version,
-            payload: &event.payload,
-            processed_at: common.processed_at,
-            origin_stream: &common.origin.stream,
-            origin_partition: common.origin.partition,
-            origin_offset: event.offset,
-            source_topic,
-            source_partition,
-            source_offset,
-            version: if event.is_restored { RESTORED } else { version(event.annotation_version, epoch) },
-            writer_epoch: epoch,
-        }
-    }
 }
 
 #[derive(Row, Serialize)]

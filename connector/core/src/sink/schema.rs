@@ -3,12 +3,13 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{Error, Sink};
+use super::native::Column;
+use super::{Error, Sink, event_block};
 use crate::config::sections::PartitionBy;
 use crate::layers::Layer;
 
 /// The numbered files of `deploy/clickhouse/`, in order.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("0001_tables.sql", include_str!("../../../../deploy/clickhouse/0001_tables.sql")),
     ("0002_fence.sql", include_str!("../../../../deploy/clickhouse/0002_fence.sql")),
     ("0003_dead_letters.sql", include_str!("../../../../deploy/clickhouse/0003_dead_letters.sql")),
@@ -16,6 +17,7 @@ const FILES: [(&str, &str); 7] = [
     ("0005_identities.sql", include_str!("../../../../deploy/clickhouse/0005_identities.sql")),
     ("0006_annotation.sql", include_str!("../../../../deploy/clickhouse/0006_annotation.sql")),
     ("0007_rollups.sql", include_str!("../../../../deploy/clickhouse/0007_rollups.sql")),
+    ("0008_merges.sql", include_str!("../../../../deploy/clickhouse/0008_merges.sql")),
 ];
 
 /// The tables that are written under a token.
@@ -33,11 +35,22 @@ pub(super) struct Engine {
     engine_full: String,
 }
 
+/// The columns of the table of events, as [`Present`].
+const PRESENT: &str =
+    "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'voc_events'";
+
+/// A column as the table has it.
+#[derive(Row, Deserialize)]
+struct Present {
+    name: String,
+    r#type: String,
+}
+
 impl Sink {
-    /// Makes the database and the tables, and checks that they remember insert tokens.
+    /// Makes the database and the tables, and checks that they remember insert tokens and take what is written.
     ///
     /// # Errors
-    /// [`Error`], where ClickHouse refuses or a table has no window.
+    /// [`Error`], where ClickHouse refuses, a table has no window, or a column another type.
     pub async fn prepare(&self) -> Result<(), Error> {
         let database = format!("CREATE DATABASE IF NOT EXISTS {}", identifier(&self.database));
         self.persist("create the database", || self.client.query_raw(&database).execute()).await?;
@@ -55,6 +68,11 @@ impl Sink {
         if let Some(table) = without_window(&tables) {
             return Err(Error::NoWindow { table: table.name.clone() });
         }
+        let present: Vec<Present> =
+            self.persist("describe its columns", || client.query_raw(PRESENT).fetch_all()).await?;
+        if let Some(error) = of_another_type(&present, &event_block::COLUMNS) {
+            return Err(error);
+        }
         self.readiness.ready();
         Ok(())
     }
@@ -70,6 +88,25 @@ impl Sink {
 pub(super) fn without_window(tables: &[Engine]) -> Option<&Engine> {
     let mut written = tables.iter().filter(|table| WRITTEN_UNDER_TOKEN.contains(&table.name.as_str()));
     written.find(|table| !table.engine.starts_with("Replicated") && window(&table.engine_full) == 0)
+}
+
+/// The first column that ClickHouse would have to convert to, without saying where that loses something.
+fn of_another_type(present: &[Present], written: &[Column]) -> Option<Error> {
+    let mut columns = present.iter().flat_map(|column| {
+        written.iter().filter(|(name, _)| *name == column.name).map(move |(_, written)| (column, *written))
+    });
+    let (column, written) = columns.find(|(column, written)| !takes(&column.r#type, written))?;
+    Some(Error::Type { column: column.name.clone(), found: column.r#type.clone(), written })
+}
+
+/// Whether a column of this type takes every value of the other as it is: with or without a dictionary, and NULL or not.
+fn takes(present: &str, written: &str) -> bool {
+    let within = |outer: &str, of: &str| {
+        Some(of.strip_prefix(outer)?.strip_prefix('(')?.strip_suffix(')')?.to_owned())
+    };
+    let plain = |of: &str| within("LowCardinality", of).unwrap_or_else(|| of.to_owned());
+    let (present, written) = (plain(present), plain(written));
+    present == written || within("Nullable", &present).is_some_and(|present| present == written)
 }
 
 fn partition_key(partition_by: PartitionBy) -> &'static str {
@@ -128,6 +165,25 @@ mod tests {
         let engine = "MergeTree ORDER BY x SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192";
         assert_eq!(window(engine), 10_000);
         assert_eq!(window("MergeTree ORDER BY x SETTINGS index_granularity = 8192"), 0);
+    }
+
+    #[test]
+    fn a_column_takes_what_need_not_be_converted() {
+        for (present, written, expected) in [
+            ("String", "LowCardinality(String)", true),
+            ("LowCardinality(Nullable(String))", "String", true),
+            ("Nullable(Float64)", "Nullable(Float64)", true),
+            ("Float64", "Nullable(Float64)", false),
+            ("UInt32", "UInt64", false),
+            ("DateTime64(3, 'UTC')", "DateTime64(6, 'UTC')", false),
+        ] {
+            assert_eq!(takes(present, written), expected, "{written} into {present}");
+        }
+        let present = ["ts", "mine"].map(|name| Present { name: name.to_owned(), r#type: "Date".to_owned() });
+        let error = of_another_type(&present, &event_block::COLUMNS).unwrap();
+        let expected = "column ts of voc_events is of type Date, and what is written of type DateTime64(6, 'UTC'): \
+            ClickHouse would convert it without saying what that loses";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -78,8 +78,7 @@ impl Sink {
             letters.iter().filter(|letter| !stored.contains(&letter.offset)).cloned().collect();
         let refused: HashSet<u64> = letters.iter().map(|letter| letter.offset).collect();
         let in_ledger = self.offsets_in_ledger(client, whole.origin, whole.first_offset).await?;
-        // Of an event that was sent twice in one insert, the table keeps only the later row, and the ledger
-        // has both origins.
+        // Of an event that was sent twice, a merge keeps only the later row, and the ledger has both origins.
         let mut seen = HashSet::new();
         let mut missing_events: Vec<StoredEvent> = Vec::new();
         let mut is_complete = missing_letters.is_empty();

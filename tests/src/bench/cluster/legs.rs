@@ -30,6 +30,8 @@ pub(super) struct Run {
     pub(super) cpu: Duration,
     /// Processor time of the SPU from the moment when the leg began to work.
     pub(super) spu: Duration,
+    /// And of ClickHouse.
+    pub(super) clickhouse: Duration,
 }
 
 /// Stores what a Fluvio topic holds in a database of its own, and drops that.
@@ -72,30 +74,30 @@ pub(super) fn both(services: &mut Services, kafka_topic: &str, topic: &str, even
     let mut connector = Connector::start(folder.path(), &config, &[]);
     connector.process().said(SINK_BEGINS);
     connector.process().said(MIRROR_BEGINS);
-    let (started, spu) = (Instant::now(), services.spu_cpu());
+    let (started, servers) = (Instant::now(), services.cpu());
     while database.number("SELECT max(next_offset) FROM voc_checkpoints") < events as u64 {
         assert!(connector.process().is_running(), "the connector ended:\n{}", connector.process().log());
         std::thread::sleep(ASK);
     }
     let elapsed = started.elapsed();
-    let spu = services.spu_cpu() - spu;
+    let [spu, clickhouse] = services.cpu_since(servers);
     connector.process().terminate();
     let cpu = cpu_until_end(connector.process());
     connector.succeeds();
     drop_database(&database, events);
-    Run { elapsed, cpu, spu }
+    Run { elapsed, cpu, spu, clickhouse }
 }
 
 /// Runs the connector until it has moved all that there is.
 fn once(services: &mut Services, folder: &Path, config: &Value, begins: &str) -> Run {
     let mut connector = Connector::start(folder, config, &["--once"]);
     connector.process().said(begins);
-    let (started, spu) = (Instant::now(), services.spu_cpu());
+    let (started, servers) = (Instant::now(), services.cpu());
     let cpu = cpu_until_end(connector.process());
     let elapsed = started.elapsed();
-    let spu = services.spu_cpu() - spu;
+    let [spu, clickhouse] = services.cpu_since(servers);
     connector.succeeds();
-    Run { elapsed, cpu, spu }
+    Run { elapsed, cpu, spu, clickhouse }
 }
 
 /// Waits for the end of a process. It is read before it is asked whether it has ended: then what it used in

@@ -73,12 +73,21 @@ impl Services {
         self.events.chunks_exact(LENGTH)
     }
 
-    /// Processor time of the SPU so far.
+    /// Processor time so far: of the SPU, and of ClickHouse.
     ///
     /// # Panics
-    /// Where it does not run any more.
-    pub(super) fn spu_cpu(&mut self) -> Duration {
-        self.fluvio.spu().cpu_time().expect("the SPU runs")
+    /// Where one does not run any more.
+    pub(super) fn cpu(&mut self) -> [Duration; 2] {
+        [self.fluvio.spu(), self.clickhouse.process()].map(|server| server.cpu_time().expect("it runs"))
+    }
+
+    /// What both have used since.
+    ///
+    /// # Panics
+    /// Where one does not run any more.
+    pub(super) fn cpu_since(&mut self, before: [Duration; 2]) -> [Duration; 2] {
+        let [spu, clickhouse] = self.cpu();
+        [spu - before[0], clickhouse - before[1]]
     }
 
     /// A connector's configuration.
