@@ -39,10 +39,10 @@ pub(super) const COLUMNS: [Column; 21] = [
     ("writer_epoch", "UInt32"),
 ];
 
-/// The statement that a block of events follows.
+/// The statement that a block of events follows, its table quoted as the client quotes those of other inserts.
 pub(super) fn statement() -> String {
     let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    format!("INSERT INTO voc_events ({}) FORMAT Native", names.join(", "))
+    format!("INSERT INTO `voc_events` ({}) FORMAT Native", names.join(", "))
 }
 
 /// Writes events, at least one, and waits until the insert is carried out.

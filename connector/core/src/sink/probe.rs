@@ -42,7 +42,7 @@ pub enum Error {
 }
 
 /// What the connector does in its database, as ClickHouse's rights name it.
-const RIGHTS: [&str; 8] = [
+const RIGHTS: [&str; 12] = [
     "CREATE DATABASE",
     "CREATE TABLE",
     "CREATE VIEW",
@@ -50,7 +50,11 @@ const RIGHTS: [&str; 8] = [
     "INSERT",
     "ALTER UPDATE",
     "ALTER DELETE",
+    "ALTER ADD COLUMN",
     "ALTER MODIFY COLUMN",
+    "ALTER ADD CONSTRAINT",
+    "ALTER SETTINGS",
+    "OPTIMIZE",
 ];
 
 impl Sink {
