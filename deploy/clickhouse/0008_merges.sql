@@ -6,7 +6,3 @@
 ALTER TABLE voc_events MODIFY SETTING
     vertical_merge_algorithm_min_rows_to_activate = 1,
     vertical_merge_algorithm_min_columns_to_activate = 1;
-
--- The audit alone reads this one, in order: here ten parts at a time rather than five, so that a row is written again
--- less often.
-ALTER TABLE voc_identities MODIFY SETTING merge_selector_base = 10;

@@ -14,6 +14,7 @@ use voc_connector_core::sink::Sink;
 use voc_connector_core::source::Position;
 use voc_smartmodule::contract::EventType;
 use voc_tests::harness::clickhouse::{ClickHouse, Database};
+use voc_tests::harness::connector::operate;
 use voc_tests::harness::stage::Stage;
 
 /// A fifth of the events has none: more than an index of one byte can tell apart.
@@ -159,10 +160,15 @@ fn a_column_of_another_type_stops_the_connector_before_it_writes() {
     stage.run_once();
     stage.database.run("ALTER TABLE voc_events MODIFY COLUMN schema_version UInt8");
     let log = stage.connector(&[]).fails();
+    let (code, answer) = operate(&stage, &["check"]);
     let reason = "column schema_version of voc_events is of type UInt8, and what is written of type UInt16";
     assert!(log.contains(reason), "{log}");
-    // With a dictionary or without is the operator's choice.
+    assert!(code == Some(1) && answer.contains(reason), "{answer}");
+    // With a dictionary or without, and in which time zone it is shown, is the operator's choice.
     stage.database.run("ALTER TABLE voc_events MODIFY COLUMN schema_version UInt16");
     stage.database.run("ALTER TABLE voc_events MODIFY COLUMN source_topic String");
+    stage
+        .database
+        .run("ALTER TABLE voc_events MODIFY COLUMN processed_at DateTime64(3, 'America/Sao_Paulo')");
     stage.run_once();
 }

@@ -87,7 +87,7 @@ pub enum Error {
     )]
     Type {
         /// The column.
-        column: String,
+        column: &'static str,
         /// Its type.
         found: String,
         /// Ours.

@@ -1,5 +1,5 @@
-//! ClickHouse's Native format: a block, column by column, as the server keeps it in memory. It takes a server half of
-//! what it takes to read the same rows one after the other.
+//! ClickHouse's Native format: a block, column by column, as the server keeps it in memory. An insert of events took a
+//! server a quarter less processor time than with the same rows one after the other.
 //!
 //! The `clickhouse` crate writes such blocks too, but (0.15.3) sends every longer string as a piece of its own,
 //! uncompressed, and has no `LowCardinality`.

@@ -6,7 +6,7 @@ use clickhouse::Client;
 use clickhouse::error::Error as ClickHouseError;
 
 use super::Sink;
-use super::schema::{ENGINES, Engine, identifier, without_window};
+use super::schema::{ENGINES, Engine, PRESENT, Present, check_types, identifier, without_window};
 
 /// What the look found.
 #[derive(Debug)]
@@ -79,6 +79,8 @@ impl Sink {
         if let Some(table) = without_window(&tables) {
             return Err(super::Error::NoWindow { table: table.name.clone() }.into());
         }
+        let present = self.client().query_raw(PRESENT).fetch_all::<Present>().await;
+        check_types(&present.map_err(|source| failed("describe its columns", &source))?)?;
         let ours = tables.iter().filter(|table| table.name.starts_with("voc_"));
         Ok(Found { version, tables: Some(ours.count()) })
     }

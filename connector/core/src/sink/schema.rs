@@ -3,7 +3,6 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::native::Column;
 use super::{Error, Sink, event_block};
 use crate::config::sections::PartitionBy;
 use crate::layers::Layer;
@@ -36,12 +35,12 @@ pub(super) struct Engine {
 }
 
 /// The columns of the table of events, as [`Present`].
-const PRESENT: &str =
+pub(super) const PRESENT: &str =
     "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'voc_events'";
 
 /// A column as the table has it.
 #[derive(Row, Deserialize)]
-struct Present {
+pub(super) struct Present {
     name: String,
     r#type: String,
 }
@@ -70,9 +69,7 @@ impl Sink {
         }
         let present: Vec<Present> =
             self.persist("describe its columns", || client.query_raw(PRESENT).fetch_all()).await?;
-        if let Some(error) = of_another_type(&present, &event_block::COLUMNS) {
-            return Err(error);
-        }
+        check_types(&present)?;
         self.readiness.ready();
         Ok(())
     }
@@ -90,21 +87,30 @@ pub(super) fn without_window(tables: &[Engine]) -> Option<&Engine> {
     written.find(|table| !table.engine.starts_with("Replicated") && window(&table.engine_full) == 0)
 }
 
-/// The first column that ClickHouse would have to convert to, without saying where that loses something.
-fn of_another_type(present: &[Present], written: &[Column]) -> Option<Error> {
-    let mut columns = present.iter().flat_map(|column| {
-        written.iter().filter(|(name, _)| *name == column.name).map(move |(_, written)| (column, *written))
-    });
-    let (column, written) = columns.find(|(column, written)| !takes(&column.r#type, written))?;
-    Some(Error::Type { column: column.name.clone(), found: column.r#type.clone(), written })
+/// Whether each column takes what is written as it is.
+///
+/// # Errors
+/// [`Error::Type`] names the first that does not.
+pub(super) fn check_types(present: &[Present]) -> Result<(), Error> {
+    for (name, written) in event_block::COLUMNS {
+        let of_another_type = |column: &&Present| column.name == name && !takes(&column.r#type, written);
+        if let Some(column) = present.iter().find(of_another_type) {
+            return Err(Error::Type { column: name, found: column.r#type.clone(), written });
+        }
+    }
+    Ok(())
 }
 
-/// Whether a column of this type takes every value of the other as it is: with or without a dictionary, and NULL or not.
+/// Whether a column of this type takes every value of the other: with or without a dictionary, NULL or not, and with
+/// whatever time zone it is shown in.
 fn takes(present: &str, written: &str) -> bool {
     let within = |outer: &str, of: &str| {
         Some(of.strip_prefix(outer)?.strip_prefix('(')?.strip_suffix(')')?.to_owned())
     };
-    let plain = |of: &str| within("LowCardinality", of).unwrap_or_else(|| of.to_owned());
+    let plain = |of: &str| {
+        let of = within("LowCardinality", of).unwrap_or_else(|| of.to_owned());
+        of.split_once(", ").map(|(of, _zone)| format!("{of})")).unwrap_or(of)
+    };
     let (present, written) = (plain(present), plain(written));
     present == written || within("Nullable", &present).is_some_and(|present| present == written)
 }
@@ -176,11 +182,13 @@ mod tests {
             ("Float64", "Nullable(Float64)", false),
             ("UInt32", "UInt64", false),
             ("DateTime64(3, 'UTC')", "DateTime64(6, 'UTC')", false),
+            ("DateTime64(6)", "DateTime64(6, 'UTC')", true),
+            ("DateTime64(6, 'America/Sao_Paulo')", "DateTime64(6, 'UTC')", true),
         ] {
             assert_eq!(takes(present, written), expected, "{written} into {present}");
         }
         let present = ["ts", "mine"].map(|name| Present { name: name.to_owned(), r#type: "Date".to_owned() });
-        let error = of_another_type(&present, &event_block::COLUMNS).unwrap();
+        let error = check_types(&present).unwrap_err();
         let expected = "column ts of voc_events is of type Date, and what is written of type DateTime64(6, 'UTC'): \
             ClickHouse would convert it without saying what that loses";
         assert_eq!(error.to_string(), expected);
