@@ -169,3 +169,17 @@ fn a_connector_that_is_killed_goes_on_where_clickhouse_is() {
     let end = i64::try_from(cluster.partitions[2].2.len()).unwrap();
     assert_eq!(committed.elements()[0].offset(), Offset::Offset(end));
 }
+
+/// None of the batches is at a limit of its own, and the ten minutes of their age are not waited for.
+#[test]
+fn batches_of_many_partitions_are_written_before_they_take_too_much_memory_together() {
+    let mut cluster = Cluster::start();
+    cluster.produce(vec![vec![b'x'; 1_000]; 2_500]);
+    let mut stage = cluster.stage("kafka_together");
+    stage.config["batch"] =
+        json!({ "max_age": "10m", "min_rows": 1_000, "max_rows": 1_000, "max_bytes": "1MB" });
+    let connector = stage.connector(&[]);
+    stage.until_stored(500);
+    connector.drain();
+    cluster.assert_stored(&stage);
+}

@@ -26,6 +26,10 @@ const QUIET: Duration = Duration::from_millis(20);
 /// What a row costs in memory besides its payload, roughly.
 const ROW_OVERHEAD: usize = 200;
 
+/// The open batches of all partitions together take at most so many times what one of them may: memory does not grow
+/// with the partitions.
+const TOGETHER: u64 = 2;
+
 /// A partition as ClickHouse knows it: the stream with its generation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -144,6 +148,12 @@ pub enum Due {
     Full,
     /// At this time, if nothing comes before.
     At(Instant),
+}
+
+/// Whether the open batches of all partitions are together at their limit: nothing may be added to any.
+pub fn are_full<'b>(open: impl Iterator<Item = &'b Batch>, limits: &Limits) -> bool {
+    let bytes: usize = open.map(|batch| batch.bytes).sum();
+    bytes as u64 >= TOGETHER * limits.max_bytes.as_u64()
 }
 
 /// A batch that is being filled.

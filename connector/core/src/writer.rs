@@ -238,11 +238,12 @@ impl Writer {
     }
 
     /// Starts the insert of a batch that is due, if none is under way; otherwise, when the first will be
-    /// due. With `all`, every batch is due.
+    /// due. With `all`, and where the batches are full together, every batch is due: the oldest comes first.
     fn start_next(&mut self, all: bool) -> Option<Instant> {
         if self.in_flight.is_some() {
             return None;
         }
+        let all = all || batch::are_full(self.open(), &self.limits);
         let now = Instant::now();
         let mut earliest: Option<Instant> = None;
         for place in 0..self.waiting.len() {
@@ -306,14 +307,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether nothing more may be taken: a batch is full, or ClickHouse fails. Then the next batch does not grow
+    /// Whether nothing more may be taken: a batch is full, or all together are, or ClickHouse fails. Then the next batch does not grow
     /// to its limits, so that an outage takes no more memory than the work before it; the backlog waits in the
     /// source, and fills larger batches afterwards.
     fn is_full(&self) -> bool {
-        let batches = || self.partitions.values().filter_map(|state| state.batch.as_ref());
-        let waiting: usize = batches().map(Batch::rows).sum();
+        let waiting: usize = self.open().map(Batch::rows).sum();
         self.in_flight.is_some() && self.sink.is_failing() && waiting >= self.limits.min_rows
-            || batches().any(|batch| batch.due(&self.limits) == Due::Full)
+            || self.open().any(|batch| batch.due(&self.limits) == Due::Full)
+            || batch::are_full(self.open(), &self.limits)
+    }
+
+    /// The batches that are being filled.
+    fn open(&self) -> impl Iterator<Item = &Batch> {
+        self.partitions.values().filter_map(|state| state.batch.as_ref())
     }
 }
 

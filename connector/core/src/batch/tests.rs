@@ -66,6 +66,23 @@ fn a_small_batch_waits_for_its_age_and_a_larger_one_for_quiet() {
     assert_eq!(batch.due(&limits()), Due::At(start + Duration::from_secs(2)));
 }
 
+#[test]
+fn the_batches_of_many_partitions_are_full_together_at_twice_what_one_may_have() {
+    let limits = Limits { max_rows: 1_000, max_bytes: ByteSize::b(2_000), ..limits() };
+    let envelope = envelope_of("x");
+    let each = envelope.len() + ROW_OVERHEAD;
+    let mut batches = Vec::new();
+    while (batches.len() + 1) * each < 4_000 {
+        let mut batch = Batch::open(origin(), 0, Instant::now());
+        batch.push(enveloped(0, envelope.clone())).unwrap();
+        batches.push(batch);
+        assert!(!are_full(batches.iter(), &limits), "{} of {each} bytes each", batches.len());
+    }
+    batches[0].push(enveloped(1, envelope)).unwrap();
+    assert!(are_full(batches.iter(), &limits));
+    assert!(batches.iter().all(|batch| batch.due(&limits) != Due::Full), "none is by itself");
+}
+
 proptest! {
     /// Whatever comes, a batch is full from the record that reaches a limit on, and has every record.
     #[test]

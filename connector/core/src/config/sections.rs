@@ -142,9 +142,10 @@ pub struct Batch {
     pub max_age: Duration,
     /// Below this many rows a batch waits for `max_age`; default 500, at least 1.
     pub min_rows: usize,
-    /// A batch is written at this many rows; default 50,000, at most 1,000,000.
+    /// A batch is written at this many rows; default 100,000, at most 1,000,000.
     pub max_rows: usize,
-    /// A batch is written at this size; default 32 MiB, at most 256 MB.
+    /// A batch is written at this size; default 96 MiB, at most 256 MB. The open ones of all partitions together have
+    /// twice as much.
     pub max_bytes: ByteSize,
 }
 
@@ -153,8 +154,8 @@ impl Default for Batch {
         Self {
             max_age: Duration::from_secs(2),
             min_rows: 500,
-            max_rows: 50_000,
-            max_bytes: ByteSize::mib(32),
+            max_rows: 100_000,
+            max_bytes: ByteSize::mib(96),
         }
     }
 }

@@ -64,8 +64,8 @@ fn every_section_has_its_defaults() {
         assert!(config.mirror.is_none());
         assert!(config.smartmodule.wasm.ends_with("release-lto/voc_smartmodule.wasm"));
         assert_eq!(config.batch.max_age, Duration::from_secs(2));
-        assert_eq!((config.batch.min_rows, config.batch.max_rows), (500, 50_000));
-        assert_eq!(config.batch.max_bytes, ByteSize::mib(32));
+        assert_eq!((config.batch.min_rows, config.batch.max_rows), (500, 100_000));
+        assert_eq!(config.batch.max_bytes, ByteSize::mib(96));
         assert_eq!(config.clickhouse.url(), "http://localhost:8123");
         assert_eq!((config.clickhouse.user.as_str(), config.clickhouse.password.expose()), ("default", ""));
         assert_eq!(config.clickhouse.database, "default");
