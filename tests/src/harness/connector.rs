@@ -22,7 +22,8 @@ pub fn command(program: &str, folder: &Path, config: &Value) -> Command {
     std::fs::write(&new, format!("{config:#}")).expect("a configuration can be written");
     std::fs::rename(&new, &path).expect("a configuration can be put in its place");
     let mut command = Command::new(binary(program));
-    command.arg("--config").arg(path).env("RUST_LOG", "info");
+    // What it leaves where it runs, as a mirror alone does, goes with the folder.
+    command.arg("--config").arg(path).env("RUST_LOG", "info").current_dir(folder);
     for (variable, _) in VARIABLES {
         command.env_remove(variable);
     }
