@@ -160,7 +160,7 @@ impl Metrics {
             batch_rows: make.histogram(
                 BATCH_ROWS,
                 "rows of a batch, events and dead letters together",
-                vec![1.0, 10.0, 100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5, 1e6],
+                vec![1.0, 10.0, 100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 2e5, 5e5, 1e6],
             )?,
             batches_written: make.counter(BATCHES_WRITTEN, "batches stored with their checkpoint")?,
             insert_retries: make.counters(
