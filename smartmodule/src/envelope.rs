@@ -16,8 +16,9 @@ use uuid::Uuid;
 use crate::append::append;
 use crate::contract::SCHEMA_VERSION;
 use crate::rejection::Rejection;
+use crate::sentiment::ANNOTATION_VERSION;
+use crate::sentiment::keywords::KEYWORDS_VERSION;
 use crate::timestamp::write_rfc3339;
-use crate::transform::{ANNOTATION_VERSION, KEYWORDS_VERSION};
 use crate::validate::Event;
 
 /// Appends the envelope of an accepted event, its payload verbatim; `sentiment` appends that annotation.

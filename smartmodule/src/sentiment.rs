@@ -46,6 +46,9 @@ use crate::json::{Text, Value};
 use crate::params::Params;
 use crate::validate::Event;
 
+/// Version of the annotation that lexicon and model make. Raised when the same event would get another one.
+pub const ANNOTATION_VERSION: u32 = 3;
+
 thread_local! {
     /// It only saves time: with an empty one every annotation is the same.
     static MEMO: RefCell<Memo<'static>> = RefCell::new(Memo::new(BUILT_IN.table));

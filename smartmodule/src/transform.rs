@@ -7,12 +7,6 @@ use crate::sentiment::keywords;
 use crate::validate::{Event, validate};
 use crate::{envelope, sentiment};
 
-/// Version of the annotation that lexicon and model make. Raised when the same event would get another one.
-pub const ANNOTATION_VERSION: u32 = 3;
-
-/// Version of the annotation that the original service's rules make, which stays as it is.
-pub const KEYWORDS_VERSION: u32 = 1;
-
 /// Appends the envelope of `record` to `out`.
 ///
 /// `record_timestamp_ms` is the record's own time (Kafka's or Fluvio's; for a file, the time of

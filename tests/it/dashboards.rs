@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use voc_connector_core::metrics::Metrics;
-use voc_connector_core::source::{Gap, GapReason, StreamPartition};
+use voc_connector_core::stream::{Gap, GapReason, StreamPartition};
 use voc_tests::harness::clickhouse::ClickHouse;
 use voc_tests::harness::connector::{Connector, command};
 use voc_tests::harness::exchange::exchange;

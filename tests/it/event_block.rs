@@ -11,7 +11,7 @@ use voc_connector_core::config::sections::{ClickHouse as Config, Compression};
 use voc_connector_core::metrics::Metrics;
 use voc_connector_core::monitoring::Readiness;
 use voc_connector_core::sink::Sink;
-use voc_connector_core::source::Position;
+use voc_connector_core::stream::Position;
 use voc_smartmodule::contract::EventType;
 use voc_tests::harness::clickhouse::{ClickHouse, Database};
 use voc_tests::harness::connector::operate;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use voc_connector_core::source::{Chunk, Record, StreamPartition};
+use voc_connector_core::stream::{Chunk, Record, StreamPartition};
 use voc_connector_core::transform::{Enveloped, Transform};
 use voc_smartmodule::envelope::Envelope;
 use voc_smartmodule::params::Params;

@@ -5,8 +5,8 @@ use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::source::StreamPartition;
 use crate::source::file::lines::Lines;
+use crate::stream::StreamPartition;
 use crate::transform::{self, Enveloped, Transform};
 
 /// Why annotating ended early.

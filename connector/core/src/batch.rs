@@ -16,7 +16,7 @@ use voc_smartmodule::timestamp::{Micros, parse_rfc3339};
 use voc_smartmodule::transform::tenant_of;
 
 use crate::config::sections::Batch as Limits;
-use crate::source::{Gap, Position};
+use crate::stream::{Gap, Position};
 use crate::transform::Enveloped;
 
 /// A source that has sent nothing for this long has no backlog, unless it says that it has, and a batch

@@ -29,7 +29,7 @@ pub use stream::{Answer, SmartModule, Stream};
 pub use tail::Tail;
 
 use crate::config::sections::Cluster as Config;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// How long the cluster may take for an answer about itself, and a leader to take a connection.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);

@@ -8,7 +8,8 @@
 //!
 //! with `mirror` (Kafka ─▶ Fluvio) as a second leg, `dead_letters` that come back, `rollups` of what is stored, and `retry`,
 //! `metrics`, `monitoring` and `check` beside them. Fluvio is named in `transform` and `cluster` alone, rdkafka in
-//! `source::kafka`, axum in `monitoring`. Nothing is acknowledged before it is where it belongs.
+//! `source::kafka`, axum in `monitoring`. The words of what a source tells are in `stream`. Nothing is acknowledged
+//! before it is where it belongs.
 
 pub mod annotate;
 pub mod audit;
@@ -27,5 +28,6 @@ pub mod retry;
 pub mod rollups;
 pub mod sink;
 pub mod source;
+pub mod stream;
 pub mod transform;
 pub mod writer;

@@ -14,7 +14,7 @@ use prometheus::{
 use make::Maker;
 use positions::Positions;
 
-use crate::source::{Gap, StreamPartition};
+use crate::stream::{Gap, StreamPartition};
 
 const EVENTS_CONSUMED: &str = "voc_events_consumed_total";
 const EVENTS_PROCESSED: &str = "voc_events_processed_total";

@@ -13,7 +13,7 @@ use voc_smartmodule::envelope::Envelope;
 use voc_smartmodule::params::Params;
 use voc_smartmodule::transform::annotate;
 
-use crate::source::{Chunk, Event, Gap, Position, Record, StreamPartition};
+use crate::stream::{Chunk, Event, Gap, Position, Record, StreamPartition};
 
 /// Version of Fluvio's wire format between engine and module, the engine's own default.
 const WIRE_VERSION: i16 = fluvio_smartmodule::SMARTMODULE_TIMESTAMPS_VERSION;

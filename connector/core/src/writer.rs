@@ -19,7 +19,8 @@ use crate::metrics::Metrics;
 use crate::monitoring::Part;
 use crate::options::{Legs, Options};
 use crate::sink::{self, Repair, Sink, Written};
-use crate::source::{Acknowledge, Event, Resume, StreamPartition};
+use crate::source::Acknowledge;
+use crate::stream::{Event, Resume, StreamPartition};
 use crate::transform::Annotated;
 
 /// Why writing cannot go on.

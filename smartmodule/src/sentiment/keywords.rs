@@ -6,6 +6,9 @@
 
 use crate::json::Text;
 
+/// Version of the annotation that the original service's rules make, which stays as it is.
+pub const KEYWORDS_VERSION: u32 = 1;
+
 const POSITIVE: [&str; 8] = ["bom", "ótimo", "obrigado", "satisfeito", "good", "great", "thank", "satisfied"];
 const NEGATIVE: [&str; 10] =
     ["ruim", "irritado", "odeio", "não feliz", "frustrad", "bad", "angry", "hate", "not happy", "frustrat"];

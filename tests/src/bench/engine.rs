@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use voc_connector_core::source::{Chunk, Record, StreamPartition};
+use voc_connector_core::stream::{Chunk, Record, StreamPartition};
 use voc_connector_core::transform::{Error, Transform};
 use voc_smartmodule::params::Params;
 use voc_smartmodule::transform::annotate;

@@ -15,7 +15,7 @@ use crate::sink::Sink;
 use crate::sink::audit::Standing;
 use crate::sink::erase::PastErasure;
 use crate::source::lookup::{self, Wanted};
-use crate::source::{Chunk, Record, StreamPartition};
+use crate::stream::{Chunk, Record, StreamPartition};
 use crate::transform::{self, Transform};
 
 /// How many records are read and annotated at once.

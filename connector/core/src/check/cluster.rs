@@ -10,7 +10,7 @@ use super::{Finding, within};
 use crate::cluster::{Cluster, Error, Offsets};
 use crate::config::Config;
 use crate::config::sections::{RunsIn, Shard, Source};
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// What a topic is for.
 #[derive(Debug, Default, Clone, Copy)]

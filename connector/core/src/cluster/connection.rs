@@ -17,7 +17,7 @@ use super::error::Error;
 use super::records::{Incoming, Outgoing, Produced, batch_of, unpack_all};
 use super::stream::{SmartModule, Stream};
 use super::tail::{self, Tail};
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Where a partition begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use fluvio::dataplane::link::ErrorCode;
 use fluvio_socket::SocketError;
 
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Why the cluster did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

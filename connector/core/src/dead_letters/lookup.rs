@@ -6,8 +6,8 @@ use super::run::record;
 use super::{Place, Selection};
 use crate::sink::Sink;
 use crate::sink::letters::Filter;
-use crate::source::Record;
 use crate::source::lookup::{Error, Wanted};
+use crate::stream::Record;
 
 /// What the stream of a replay begins with; the letters' own stream follows.
 pub(crate) const REPLAY: &str = "replay:";

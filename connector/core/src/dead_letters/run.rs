@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::sink::Sink;
 use crate::sink::letters::Whole;
 use crate::sink::replays::{Judge, Judged};
-use crate::source::{Chunk, Position, Record, StreamPartition};
+use crate::stream::{Chunk, Position, Record, StreamPartition};
 use crate::transform::{self, Transform};
 
 /// The SmartModule that tries letters again.

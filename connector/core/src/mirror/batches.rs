@@ -1,7 +1,7 @@
 //! Records into produce requests, one batch each. Pure.
 
 use crate::cluster::{FARTHEST, Outgoing};
-use crate::source::Record;
+use crate::stream::Record;
 
 /// What is written, or kept elsewhere, as one.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::partition::{Partition, Shared};
 use super::topics::Standing;
 use crate::layers::Layer;
 use crate::options::{Legs, Options};
-use crate::source::{Chunk, Event, Resume, StreamPartition};
+use crate::stream::{Chunk, Event, Resume, StreamPartition};
 
 /// Chunks that may wait for a partition's task, besides those that it writes.
 const WAITING: usize = 2;

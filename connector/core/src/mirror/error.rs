@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::source::{StreamPartition, kafka};
+use crate::source::kafka;
+
+use crate::stream::StreamPartition;
 use crate::{cluster, sink};
 
 /// Why the mirror cannot go on. Each needs a person: trying again would not help, or would write records

@@ -13,7 +13,8 @@ use crate::config::sections::Mirror as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Health;
 use crate::retry::backoff;
-use crate::source::{Acknowledge, Chunk, StreamPartition};
+use crate::source::Acknowledge;
+use crate::stream::{Chunk, StreamPartition};
 
 /// How often it is looked whether consumers get all that was written.
 const TICK: Duration = Duration::from_secs(5);

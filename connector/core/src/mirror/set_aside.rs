@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::batches::Pending;
 use super::error::Error;
 use crate::sink::{Sink, TOO_LARGE};
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// The place.
 pub(super) enum SetAside {

@@ -5,8 +5,8 @@ use super::key::Key;
 use super::partition::Shared;
 use crate::cluster::{self, Incoming, Tail};
 use crate::retry::backoff;
-use crate::source::StreamPartition;
 use crate::source::kafka::Mark;
+use crate::stream::StreamPartition;
 
 /// Where the mirror of a partition stands.
 #[derive(Debug, PartialEq, Eq)]

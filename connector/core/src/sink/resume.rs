@@ -22,7 +22,7 @@ use super::schema::fence;
 use super::{Error, Sink, bound, query_id_prefix};
 use crate::batch::Origin;
 use crate::layers::Layer;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// How a partition goes on.
 #[derive(Debug)]

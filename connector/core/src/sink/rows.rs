@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::letters::Whole;
 use crate::batch::{DeadLetter, Origin};
 use crate::dead_letters::State;
-use crate::source::Position;
+use crate::stream::Position;
 
 /// Version of a row: of the annotation, then the writer's epoch. Of the rows of one event, ClickHouse keeps the one
 /// with the highest.

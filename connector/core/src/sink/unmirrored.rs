@@ -9,7 +9,7 @@ use super::insert::{Outcome, Piece};
 use super::rows::Common;
 use super::{Error, Sink};
 use crate::batch::{DeadLetter, Origin};
-use crate::source::{Position, StreamPartition};
+use crate::stream::{Position, StreamPartition};
 
 /// The code that the SmartModule gives a record that is too large for it, too.
 pub(crate) const TOO_LARGE: &str = "too_large";

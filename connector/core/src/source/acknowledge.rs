@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Told by the pipeline what is stored; the source commits the newest to its broker about once a second.
 #[derive(Debug, Clone, Default)]

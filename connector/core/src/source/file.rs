@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::Metrics;
-use crate::source::{Event, Resume, StreamPartition};
+use crate::stream::{Event, Resume, StreamPartition};
 use lines::{Bookmark, Lines};
 
 /// How often a followed file is looked at for more.

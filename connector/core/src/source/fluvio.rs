@@ -23,12 +23,13 @@ use tokio::task::JoinHandle;
 
 pub use error::Error;
 
-use super::{Acknowledge, Event};
+use super::Acknowledge;
 use crate::cluster::{Cluster, SmartModule};
 use crate::config::sections::FluvioSource as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::{Health, Part};
 use crate::options::Options;
+use crate::stream::Event;
 
 /// How far the end of the source has come. The tasks of the partitions watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -35,10 +35,11 @@ use tokio::sync::{mpsc, oneshot};
 pub use error::{Difference, Error};
 pub use mark::Mark;
 
-use super::{Acknowledge, Event};
+use super::Acknowledge;
 use crate::config::kafka::Kafka as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
+use crate::stream::Event;
 
 /// What the records are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use tokio::sync::mpsc;
 
-use super::{Record, StreamPartition};
 use crate::config::Config;
 use crate::config::sections::Source;
+use crate::stream::{Record, StreamPartition};
 
 /// Why records cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::source::{Chunk, Record, StreamPartition};
+use crate::stream::{Chunk, Record, StreamPartition};
 
 /// Bytes asked of the file at a time.
 const BLOCK: usize = 512 * 1024;

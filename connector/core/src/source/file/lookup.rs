@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::lines::{Bookmark, Lines, hex};
-use crate::source::Record;
 use crate::source::lookup::{Error, Wanted};
+use crate::stream::Record;
 
 /// Reads the file from its start. Blocks its thread.
 pub(in crate::source) fn look_up(

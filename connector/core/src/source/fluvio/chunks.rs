@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sequence::Sequence;
-use crate::source::{Chunk, Record, StreamPartition};
+use crate::stream::{Chunk, Record, StreamPartition};
 
 /// Most records of a chunk.
 const RECORDS: usize = 1_000;

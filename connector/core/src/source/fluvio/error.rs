@@ -1,7 +1,7 @@
 //! What ends the source.
 
 use crate::cluster;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Why the Fluvio source cannot go on. Each needs a person: trying again would not help, or would skip
 /// records.

@@ -7,7 +7,7 @@ use crate::cluster::{Cluster, Incoming};
 use crate::config::sections::Cluster as Config;
 use crate::mirror::key::Place;
 use crate::source::lookup::{Error, Wanted};
-use crate::source::{Position, Record};
+use crate::stream::{Position, Record};
 
 /// Asks the leader for every batch that holds something wanted.
 pub(in crate::source) async fn look_up(

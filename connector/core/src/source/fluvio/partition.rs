@@ -12,7 +12,7 @@ use super::sequence::{Sequence, Step};
 use super::{Phase, until};
 use crate::cluster::{Answer, Connection, Offsets, Stream};
 use crate::retry::backoff;
-use crate::source::{Chunk, Event, GapReason, StreamPartition};
+use crate::stream::{Chunk, Event, GapReason, StreamPartition};
 
 /// How often offsets are committed for display, and the partition's end is looked at.
 const TICK: Duration = Duration::from_secs(1);

@@ -16,7 +16,8 @@ use crate::config::sections::FluvioSource as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Health;
 use crate::options::Options;
-use crate::source::{Acknowledge, Event, StreamPartition};
+use crate::source::Acknowledge;
+use crate::stream::{Event, StreamPartition};
 use crate::transform::original_of;
 
 /// How often the cluster is asked for new partitions.

@@ -9,7 +9,7 @@ use super::bookmark::{Bookmark, digest};
 use crate::cluster::Incoming;
 use crate::layers::{Layer, Without};
 use crate::mirror::key;
-use crate::source::{Gap, GapReason, Position, Record, Resume};
+use crate::stream::{Gap, GapReason, Position, Record, Resume};
 
 /// What to do with a record.
 #[derive(Debug, PartialEq, Eq)]

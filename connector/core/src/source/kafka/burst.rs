@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::mark::Mark;
 use crate::mirror::key::{Encoder, Parts};
-use crate::source::{Chunk, Position, Record, StreamPartition};
+use crate::stream::{Chunk, Position, Record, StreamPartition};
 
 /// Most records of a chunk.
 const CHUNK_RECORDS: usize = 1_000;

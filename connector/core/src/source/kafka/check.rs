@@ -25,7 +25,7 @@ use tracing::debug;
 
 use super::error::{Class, Difference, Error, class};
 use super::mark::Mark;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// How long a round may take, about.
 const ROUND: Duration = Duration::from_secs(10);

@@ -18,7 +18,7 @@ use super::error::{Class, Error, class};
 use crate::config::kafka::Kafka as Config;
 use crate::metrics::Metrics;
 use crate::monitoring::Part;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Makes the consumer and subscribes it.
 pub(super) fn connect(

@@ -3,7 +3,7 @@
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 /// Why the Kafka source cannot go on. Each needs a person: trying again would not help, or would skip
 /// records.

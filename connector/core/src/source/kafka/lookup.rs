@@ -12,7 +12,7 @@ use super::client;
 use super::mark::Mark;
 use crate::config::kafka::Kafka as Config;
 use crate::source::lookup::{Error, Wanted};
-use crate::source::{Position, Record};
+use crate::stream::{Position, Record};
 
 /// How long the broker may take for a record that it should have.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use super::client::Context;
 use super::error::{Class, Error, class};
 use super::mark::Mark;
 use crate::mirror::key::Encoder;
-use crate::source::{Chunk, StreamPartition};
+use crate::stream::{Chunk, StreamPartition};
 
 /// An assigned partition.
 pub(super) struct Partition {

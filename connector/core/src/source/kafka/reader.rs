@@ -20,7 +20,8 @@ use super::partition::{Partition, Read};
 use super::watch::Watch;
 use crate::metrics::Metrics;
 use crate::mirror::key::Encoder;
-use crate::source::{Acknowledge, Event, Resume, StreamPartition};
+use crate::source::Acknowledge;
+use crate::stream::{Event, Resume, StreamPartition};
 
 /// How long the group is served before the partitions, or the pipeline, are looked at again.
 const PAUSE: Duration = Duration::from_millis(5);

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::StreamPartition;
+use crate::stream::StreamPartition;
 
 fn resume(next_offset: Option<u64>, bookmark: &str) -> Resume {
     let partition = StreamPartition { stream: "voc-events".to_owned(), partition: 0 };

@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::rig::{Cluster, DEADLINE, Running, Seen, filled, partition, resume};
-use crate::source::Event;
+use crate::stream::Event;
 
 #[tokio::test]
 async fn all_records_of_all_partitions_arrive_once_and_in_order() {

@@ -5,7 +5,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use super::super::{Difference, Error, Mark, Purpose};
 use super::rig::{Cluster, Running, Seen, filled, partition, resume};
 use crate::mirror::key::{Key, Place};
-use crate::source::{Event, Resume};
+use crate::stream::{Event, Resume};
 
 /// Goes on at an offset, with a mark of the record before it.
 fn marked(next_offset: u64, value: &str) -> Vec<Resume> {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::{Config, Error, Kafka, Purpose};
 use crate::metrics::Metrics;
 use crate::monitoring::{Readiness, Status};
-use crate::source::{Chunk, Event, Resume, StreamPartition};
+use crate::stream::{Chunk, Event, Resume, StreamPartition};
 
 /// Long enough for a machine that does something else; never waited for when all is well.
 pub(super) const DEADLINE: Duration = Duration::from_secs(60);
