@@ -308,9 +308,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether nothing more may be taken: a batch is full, or all together are, or ClickHouse fails. Then the next batch does not grow
-    /// to its limits, so that an outage takes no more memory than the work before it; the backlog waits in the
-    /// source, and fills larger batches afterwards.
+    /// Whether nothing more may be taken: a batch is full, or all together are, or ClickHouse fails. Then the next
+    /// batch does not grow to its limits, so that an outage takes no more memory than the work before it; the backlog
+    /// waits in the source, and fills larger batches afterwards.
     fn is_full(&self) -> bool {
         let waiting: usize = self.open().map(Batch::rows).sum();
         self.in_flight.is_some() && self.sink.is_failing() && waiting >= self.limits.min_rows
