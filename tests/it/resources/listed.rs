@@ -150,7 +150,7 @@ fn each(list: &str, by: &str, name: &str, check: impl Fn(&Value, &[&Event])) {
         }
         let few = loaded.api.get(tenant, &format!("{list}?limit=2&{}", loaded.range()));
         let first = few.as_object().unwrap().values().find_map(Value::as_array).unwrap();
-        assert_eq!((first.as_slice(), &few["total"]), (&rows[..2], &found["total"]));
+        assert_eq!((first.as_slice(), &few["total"]), (&rows[..rows.len().min(2)], &found["total"]));
     }
 }
 

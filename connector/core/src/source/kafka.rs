@@ -104,8 +104,8 @@ impl Kafka {
     }
 
     /// Asks the source to end: it reads no further, sends [`Event::Revoked`] for what it holds, waits
-    /// until that is drained, leaves the group, and closes the channel. The pipeline must go on taking
-    /// events until then.
+    /// until that is drained, closes the channel, and leaves the group, if that lets it go within five seconds. The
+    /// pipeline must go on taking events until the channel is closed.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }

@@ -1,7 +1,8 @@
 //! The thread that owns the consumer: one loop over the group's wishes and the partitions' queues.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc as blocking};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -28,6 +29,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long a partition that is taken from us may take to drain. Longer would hold up the group; what
 /// is not stored by then is read again by the next owner, and the fence keeps it single.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long the group may take to let us go. While its brokers are away, librdkafka goes on waiting for what it asked
+/// them, a minute and more; the group notices by itself that a member is gone.
+const LEAVE: Duration = Duration::from_secs(5);
 /// How often offsets are committed for display.
 const COMMIT: Duration = Duration::from_secs(1);
 
@@ -55,24 +59,40 @@ impl From<Error> for Halt {
     }
 }
 
-/// Reads until it is stopped, the pipeline is gone, or something is wrong.
+/// Reads until it is stopped, the pipeline is gone, or something is wrong; then leaves the group.
 pub(super) fn run(consumer: BaseConsumer<Context>, watch: Watch, shared: Shared) -> Result<(), Error> {
+    let consumer = Arc::new(consumer);
     let reader = Reader {
         partitions: Vec::new(),
-        consumer: Arc::new(consumer),
+        consumer: Arc::clone(&consumer),
         watch,
         shared,
         caught_up: false,
         committed: Instant::now(),
     };
-    match reader.run() {
+    let result = reader.run();
+    leave(consumer);
+    match result {
         Ok(()) | Err(Halt::Closed) => Ok(()),
         Err(Halt::Failed(error)) => Err(error),
     }
 }
 
+/// Closes the consumer, which has no queues any more. It does that when it is dropped, and cannot be told to give up: so
+/// on a thread of its own, which is left alone where it takes too long.
+fn leave(consumer: Arc<BaseConsumer<Context>>) {
+    let (left, waiting) = blocking::channel();
+    let leaving = thread::Builder::new().name("kafka leaves".to_owned()).spawn(move || {
+        drop(consumer);
+        let _ = left.send(());
+    });
+    if leaving.is_ok() && waiting.recv_timeout(LEAVE).is_err() {
+        warn!(seconds = LEAVE.as_secs(), "the consumer group did not answer, and was left without");
+    }
+}
+
 struct Reader {
-    // Before the consumer: queues must be gone when it is destroyed.
+    // Gone with the reader: no queue may be left when the consumer is destroyed.
     partitions: Vec<Partition>,
     consumer: Arc<BaseConsumer<Context>>,
     watch: Watch,
@@ -323,7 +343,7 @@ impl Reader {
 }
 
 impl Drop for Reader {
-    /// The consumer closes when it is dropped, and waits for an answer to every rebalance.
+    /// The consumer is closed next, and waits for an answer to every rebalance.
     fn drop(&mut self) {
         self.consumer.context().close();
         if let Err(error) = self.consumer.unassign() {

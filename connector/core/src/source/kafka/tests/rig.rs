@@ -67,9 +67,6 @@ impl Cluster {
             ("fetch.error.backoff.ms", "50"),
             ("retry.backoff.ms", "50"),
             ("topic.metadata.refresh.interval.ms", "500"),
-            // A commit that was on its way to a broker that went away is given up after this, and until then a
-            // consumer does not close: by default after a minute, which is our deadline.
-            ("socket.timeout.ms", "10000"),
         ] {
             let value = serde_json::from_value(serde_json::Value::String(value.to_owned())).unwrap();
             config.properties.insert(property.to_owned(), value);
@@ -139,7 +136,7 @@ impl Running {
                 drained.send(()).unwrap();
             }
         }
-        self.kafka.finished().await
+        tokio::time::timeout(DEADLINE, self.kafka.finished()).await.expect("an end in time")
     }
 }
 
