@@ -134,12 +134,7 @@ async fn a_partition_is_drained_before_another_consumer_takes_it() {
 
 #[tokio::test]
 async fn what_is_stored_is_committed_for_display() {
-    let cluster = Cluster::start(&[("a", 1)]);
-    cluster.produce("a", 0, 0..10);
-    let mut source = Running::start(&cluster.config(&["a"]), false, 4).unwrap();
-    let (partitions, reply) = source.assigned().await;
-    reply.send(resume(&partitions, &[])).unwrap();
-    source.collect(&mut Seen::default(), |seen| seen.count() >= 10).await;
+    let (cluster, source) = Running::at_the_end_of_ten().await;
     source.kafka.acknowledge().stored(&partition("a", 0), 7);
     source.end().await.unwrap();
 

@@ -130,12 +130,7 @@ fn a_property_that_librdkafka_does_not_take_is_named_without_its_value() {
 
 #[tokio::test]
 async fn a_source_ends_while_the_brokers_are_away() {
-    let cluster = Cluster::start(&[("a", 1)]);
-    cluster.produce("a", 0, 0..10);
-    let mut source = Running::start(&cluster.config(&["a"]), false, 4).unwrap();
-    let (partitions, reply) = source.assigned().await;
-    reply.send(resume(&partitions, &[])).unwrap();
-    source.collect(&mut Seen::default(), |seen| seen.count() >= 10).await;
+    let (cluster, source) = Running::at_the_end_of_ten().await;
     cluster.mock.broker_down(1).unwrap();
     source.kafka.acknowledge().stored(&partition("a", 0), 10);
     source.until(|status| matches!(status, Status::Unready(_))).await;
@@ -145,12 +140,7 @@ async fn a_source_ends_while_the_brokers_are_away() {
 /// librdkafka would wait a minute for what it asked for: here for the answer to the last commit.
 #[tokio::test]
 async fn a_source_ends_though_the_brokers_do_not_answer() {
-    let cluster = Cluster::start(&[("a", 1)]);
-    cluster.produce("a", 0, 0..10);
-    let mut source = Running::start(&cluster.config(&["a"]), false, 4).unwrap();
-    let (partitions, reply) = source.assigned().await;
-    reply.send(resume(&partitions, &[])).unwrap();
-    source.collect(&mut Seen::default(), |seen| seen.count() >= 10).await;
+    let (cluster, source) = Running::at_the_end_of_ten().await;
     cluster.mock.broker_round_trip_time(1, Duration::from_secs(600)).unwrap();
     source.kafka.acknowledge().stored(&partition("a", 0), 10);
     tokio::time::timeout(Duration::from_secs(30), source.end()).await.expect("an end in time").unwrap();

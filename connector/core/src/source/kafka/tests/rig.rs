@@ -100,6 +100,17 @@ impl Running {
         Ok(Self { kafka, events, readiness, metrics })
     }
 
+    /// One that has read the ten records of a topic `a`, of one partition, and its cluster.
+    pub(super) async fn at_the_end_of_ten() -> (Cluster, Self) {
+        let cluster = Cluster::start(&[("a", 1)]);
+        cluster.produce("a", 0, 0..10);
+        let mut source = Self::start(&cluster.config(&["a"]), false, 4).unwrap();
+        let (partitions, reply) = source.assigned().await;
+        reply.send(resume(&partitions, &[])).unwrap();
+        source.collect(&mut Seen::default(), |seen| seen.count() >= 10).await;
+        (cluster, source)
+    }
+
     pub(super) async fn next(&mut self) -> Option<Event> {
         tokio::time::timeout(DEADLINE, self.events.recv()).await.expect("an event in time")
     }
